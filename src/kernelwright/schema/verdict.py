@@ -1,0 +1,168 @@
+"""The verdict: what the judge answers for one candidate.
+
+``Verdict.to_json()`` is the documented, versioned object that ``--json`` prints (docs/verdict.md).
+"""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kernelwright.schema.base import Record
+from kernelwright.schema.candidate import Target
+
+VERDICT_SCHEMA = "kernelwright.verdict/1"
+
+
+class Status(StrEnum):
+    """How a judgement ended. Only ``CORRECT`` candidates are timed."""
+
+    CORRECT = "correct"
+    GENERATION_FAILED = "generation_failed"
+    COMPILE_FAILED = "compile_failed"
+    RUNTIME_FAILED = "runtime_failed"
+    MISMATCH = "mismatch"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+
+
+class Precision(StrEnum):
+    """Named accuracy rules. ``STRICT`` is ours; the others repeat what published numbers used."""
+
+    STRICT = "strict"
+    KERNELBENCH = "kernelbench"
+    GIMLET = "gimlet"
+
+
+class Isolation(StrEnum):
+    """What stood between the candidate and this machine."""
+
+    BUBBLEWRAP = "bubblewrap"
+    SANDBOX_EXEC = "sandbox-exec"
+    NONE = "none"
+
+
+class Interval(Record):
+    """A median with its 95 % bootstrap interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Accuracy(Record):
+    """Errors against the reference in float64, over every draw; the worst draw counts.
+
+    ``*_norm`` is ``‖x - ref64‖₂ / ‖ref64‖₂``; ``*_worst`` is the largest elementwise error over the root mean square
+    of ``ref64``. ``eager_*`` is the same for PyTorch itself, the yardstick.
+    """
+
+    candidate_norm: float
+    candidate_worst: float
+    eager_norm: float
+    eager_worst: float
+    draws: int
+    """Natural draws compared."""
+    stress_draws: int
+    """Stress draws compared (scaled, shifted, zeros and ties, large magnitude)."""
+    passes: dict[Precision, bool]
+    """Which of the named precisions these outputs meet, as far as this many draws can tell."""
+
+
+class BaselineTiming(Record):
+    """One baseline, timed or failed; never dropped silently."""
+
+    name: str
+    """``eager``, ``compile``, ``compile-max-autotune`` or ``onnxruntime``."""
+    ms: Interval | None = None
+    failure: str | None = None
+    """One line, where it could not be built or run."""
+
+
+class Speedup(Record):
+    """Paired ratios baseline time / candidate time; above 1 means that the candidate is faster."""
+
+    eager: Interval | None = None
+    best_baseline: Interval | None = None
+    best_baseline_name: str | None = None
+
+    @property
+    def faster_than_eager(self) -> bool:
+        """The whole 95 % interval lies above 1."""
+        return self.eager is not None and self.eager.low > 1.0
+
+    @property
+    def faster_than_best(self) -> bool:
+        """The whole 95 % interval against the best baseline lies above 1."""
+        return self.best_baseline is not None and self.best_baseline.low > 1.0
+
+
+class Timing(Record):
+    """The candidate's own time and every baseline's, milliseconds per call."""
+
+    candidate_ms: Interval
+    baselines: tuple[BaselineTiming, ...]
+    blocks: int
+    """Alternating pairs of blocks measured."""
+    calls: int
+    """Timed calls of the candidate in all."""
+    rechecked: int
+    """Timed calls whose outputs were compared afterwards."""
+
+
+class Limits(Record):
+    """Two floors under this device's measured rates, and the share of each that the candidate reached."""
+
+    bytes_moved: int
+    """Inputs and weights that the output depends on, plus outputs, once each."""
+    flops: int
+    """FLOPs of the reference (``torch.utils.flop_counter``)."""
+    byte_floor_ms: float
+    work_floor_ms: float
+    byte_share: float | None = None
+    """byte_floor / candidate time, 0..1; ``None`` when not timed."""
+    work_share: float | None = None
+    less_work: bool = False
+    """The candidate beats a floor that a program doing the reference's own work could not: algebra."""
+
+
+class Verdict(Record):
+    """The judge's answer for one candidate. Errors of candidates are values in here, never exceptions."""
+
+    schema_version: Literal["kernelwright.verdict/1"] = Field(default=VERDICT_SCHEMA, alias="schema")
+    status: Status
+    rule: str | None = None
+    """The integrity rule or the stage that failed; ``None`` when correct."""
+    precision: Precision = Precision.STRICT
+    target: Target = Target.TORCH
+    platform: str = "cpu"
+    device: str = ""
+    problem: str = ""
+    candidate: str = ""
+    """SHA-256 of the candidate's source."""
+    accuracy: Accuracy | None = None
+    speedup: Speedup = Speedup()
+    timing: Timing | None = None
+    limits: Limits | None = None
+    problem_labels: tuple[str, ...] = ()
+    """What the judge found about the problem itself: ``constant_output``, ``ignores_input:1``, ``removable:aten.relu``."""
+    labels: tuple[str, ...] = ()
+    """What it found about the candidate: ``less_work``, ``weights_by_order``, ``nondeterministic`` …"""
+    warnings: tuple[str, ...] = ()
+    feedback: str = ""
+    """What an author gets back: the first error with its source lines, the failing shape, where the largest error sits."""
+    isolation: Isolation = Isolation.NONE
+    artifacts: dict[str, str] = {}
+    """Generated code found after the run (TorchInductor's output), file name to text."""
+    seconds: dict[str, float] = {}
+    """Where the judgement's own time went, by stage, plus ``candidate``, ``reference`` and ``total``."""
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.CORRECT
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented object: plain JSON types, ``schema`` first."""
+        return self.model_dump(mode="json", by_alias=True)
