@@ -3,6 +3,7 @@
 ``Verdict.to_json()`` is the documented, versioned object that ``--json`` prints (docs/verdict.md).
 """
 
+import json
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -164,5 +165,5 @@ class Verdict(Record):
         return self.status is Status.CORRECT
 
     def to_json(self) -> dict[str, Any]:
-        """The documented object: plain JSON types, ``schema`` first."""
-        return self.model_dump(mode="json", by_alias=True)
+        """The documented object: plain JSON types, ``schema`` first; NaN and infinities are strings."""
+        return json.loads(self.model_dump_json(by_alias=True))

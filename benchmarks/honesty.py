@@ -1,0 +1,71 @@
+"""How often the judge calls a module faster or slower than itself.
+
+    python benchmarks/honesty.py [--comparisons 200] [--budget 2] [--platform cpu] [PROBLEM …]
+
+Each comparison is one real judgement with timing: the problem's own reference under the name ``ModelNew`` against the
+baseline ``eager``. The share of them whose 95 % interval excludes 1 may be at most 1 %. Comparisons are spread over
+several problems: an elementwise one, a reduction, a matrix product, a convolution.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from figure import figure, machine
+from kernelwright import platforms, problems
+from kernelwright.judge import JudgeSession, JudgeSettings
+from kernelwright.schema import Candidate, Verdict
+
+EXAMPLES = Path(__file__).parents[1] / "examples/problems"
+DEFAULT = (
+    "level1/01_softmax_wide_rows.py",
+    "level1/03_matmul_odd_sizes.py",
+    "level1/08_scale_at_the_memory_limit.py",
+    "level2/02_conv_bias_batch_norm_relu.py",
+)
+
+
+def compare(session: JudgeSession, source: str, number: int) -> Verdict:
+    """One comparison of the module with itself."""
+    text = f"{source}\n\n\nclass ModelNew(Model):\n    pass  # {number}\n"
+    return session.judge(Candidate(source=text, author="benchmark", title="the reference itself"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--comparisons", type=int, default=200)
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds of timing for each comparison")
+    parser.add_argument("--platform", default="cpu")
+    parser.add_argument("problems", nargs="*", type=Path, default=[EXAMPLES / name for name in DEFAULT])
+    options = parser.parse_args()
+    platform = platforms.get(options.platform)
+    settings = JudgeSettings(timing=True, timing_budget=options.budget, baselines=("eager",))
+    faster = slower = done = 0
+    for place, path in enumerate(options.problems):
+        share = options.comparisons // len(options.problems) + (place < options.comparisons % len(options.problems))
+        problem = problems.from_file(path)
+        with JudgeSession(problem, platform, settings) as session:
+            for number in range(share):
+                verdict = compare(session, problem.source, number)
+                ratio = verdict.speedup.eager
+                if not verdict.ok or ratio is None:
+                    print(f"{problem.name}: {verdict.status}: {verdict.feedback}", file=sys.stderr)
+                    return 2
+                done += 1
+                faster += ratio.low > 1.0
+                slower += ratio.high < 1.0
+                if ratio.low > 1.0 or ratio.high < 1.0:
+                    text = f"{problem.name} {number}: {ratio.median:.4f} [{ratio.low:.4f}, {ratio.high:.4f}]"
+                    print(f"called different from itself: {text}", file=sys.stderr)
+    where = machine(platform.facts())
+    figure("called faster than itself", faster, "comparisons", done, where)
+    figure("called slower than itself", slower, "comparisons", done, where)
+    return (
+        0
+        if figure("called faster or slower, share", 100 * (faster + slower) / done, "%", done, where, limit=1.0)
+        else 1
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

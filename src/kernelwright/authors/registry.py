@@ -1,0 +1,103 @@
+"""The registry of Authors. Other packages join through the entry point group ``kernelwright.authors``.
+
+An entry point's value is ``module:factory``; the factory takes no argument and returns an ``Author``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from kernelwright.authors.author import Author, AuthorError, Task
+from kernelwright.schema import Attempt, Candidate, Target
+
+ENTRY_POINT_GROUP = "kernelwright.authors"
+FILE_PREFIX = "file:"
+
+BUILT_IN: dict[str, str] = {
+    "inductor": "kernelwright.authors.inductor:InductorAuthor",
+    "rewriter": "kernelwright.authors.rewriter.author:RewriterAuthor",
+    "rewriter+inductor": "kernelwright.authors.rewriter.author:compiled_rewriter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An Author of another package: passed through, but never trusted, whatever it says of itself."""
+
+    name: str
+    author: Author
+    trusted: bool = False
+
+    @property
+    def targets(self) -> frozenset[Target]:
+        return frozenset(self.author.targets)
+
+    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
+        """The Author's own proposal, signed with the name it is registered under. Its errors become ``AuthorError``."""
+        try:
+            candidate = self.author.propose(task, history)
+        except AuthorError:
+            raise
+        except Exception as error:
+            raise AuthorError(f"{self.name}: {type(error).__name__}: {error}") from error
+        if candidate is not None and not isinstance(candidate, Candidate):
+            raise AuthorError(f"{self.name}: propose returned {type(candidate).__name__}, not a Candidate")
+        return None if candidate is None else candidate.model_copy(update={"author": self.name})
+
+
+def get(name: str) -> Author:
+    """The Author of that name: a built-in one, ``file:PATH``, or one that another package registered.
+
+    Raises ``LookupError`` with one line that lists what there is.
+    """
+    if name.startswith(FILE_PREFIX) and len(name) > len(FILE_PREFIX):
+        from kernelwright.authors.file import FileAuthor
+
+        return FileAuthor(name.removeprefix(FILE_PREFIX))
+    if name in BUILT_IN:
+        module, _, factory = BUILT_IN[name].partition(":")
+        return getattr(import_module(module), factory)()
+    for point in _registered():
+        if point.name == name:
+            return _load(point)
+    raise LookupError(f"no author {name!r}; there is {', '.join((*names(), 'file:PATH'))}")
+
+
+def names() -> tuple[str, ...]:
+    """Names of the built-in Authors, then of those that other packages registered. ``file:PATH`` is not listed."""
+    return (*BUILT_IN, *(point.name for point in _registered()))
+
+
+def default_names(target: Target | None) -> tuple[str, ...]:
+    """Who is asked when nobody was named: the built-in Authors for plain PyTorch, else whoever writes that Target."""
+    if target in (None, Target.TORCH):
+        return tuple(BUILT_IN)
+    return tuple(point.name for point in _registered() if target in _targets(point))
+
+
+def _registered() -> tuple[EntryPoint, ...]:
+    """Entry points by name; a built-in name cannot be taken over, and the first of two equal names stands."""
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name not in BUILT_IN and not point.name.startswith(FILE_PREFIX):
+            found.setdefault(point.name, point)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _load(point: EntryPoint) -> Foreign:
+    try:
+        factory: Callable[[], Author] = point.load()
+        author = factory()
+    except Exception as error:  # a stranger's package may fail in any way
+        raise LookupError(f"author {point.name!r} ({point.value}) does not load: {error}") from error
+    if not isinstance(author, Author):
+        raise LookupError(f"author {point.name!r} ({point.value}) is no Author: it needs name, trusted, targets, propose")
+    return Foreign(point.name, author)
+
+
+def _targets(point: EntryPoint) -> frozenset[Target]:
+    try:
+        return _load(point).targets
+    except LookupError:
+        return frozenset()  # named in full by get(); a broken package must not break the default

@@ -1,0 +1,154 @@
+"""Does the candidate compute the same thing? Every draw once, the first one twice."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernelwright.judge.feedback import from_error
+from kernelwright.judge.findings import stop
+from kernelwright.judge.nursery import Worker
+from kernelwright.judge.reference.client import Reference
+from kernelwright.schema import Accuracy, Candidate, Precision, Status
+
+RETURNED_INPUT_BYTES = 1 << 30
+"""Larger inputs are only read back on the first draw."""
+
+
+@dataclass(frozen=True)
+class DrawPlan:
+    """One draw that every candidate of a session is held against."""
+
+    seed: int
+    kind: str
+    facts: dict[str, Any]
+    """What the reference reported: sizes, which inputs are floating, which outputs share memory with inputs."""
+
+
+@dataclass
+class Checked:
+    """What correctness found out about a candidate that passed, or how far it got."""
+
+    accuracy: Accuracy | None = None
+    labels: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    candidate_seconds: float = 0.0
+    output_bytes: int | None = None
+    """Unique bytes of the outputs, where they are smaller than the reference's."""
+
+
+class Correctness:
+    """One candidate against all draws. ``run`` raises ``Stopped`` at the first thing that is wrong."""
+
+    def __init__(self, candidate: Candidate, worker: Worker, reference: Reference, precision: Precision, seed: int):
+        self.candidate = candidate
+        self.worker = worker
+        self.reference = reference
+        self.precision = precision
+        self.seed = seed
+        self.checked = Checked()
+
+    def run(self, construction_fd: int, plan: Sequence[DrawPlan]) -> None:
+        """Import, build, compare. Fills ``checked`` as it goes, so that a failure keeps what was known."""
+        self.reference.ask("begin")
+        self._load()
+        self._construct(construction_fd)
+        try:
+            for number, draw in enumerate(plan):
+                self._one(draw, first=number == 0)
+            self._repeat(plan[0])
+        finally:
+            self.checked.accuracy = self._accuracy()
+
+    def _accuracy(self) -> Accuracy | None:
+        accuracy = Accuracy.model_validate(self.reference.ask("accuracy")["accuracy"])
+        return accuracy if accuracy.draws + accuracy.stress_draws else None
+
+    def _ask(self, stage: str, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
+        reply, out = self.worker.request(op, fds, **arguments)
+        if isinstance(reply.get("error"), dict):
+            raise from_error(reply["error"], stage, self.candidate.source, self.worker.printed())
+        seconds = reply.get("seconds")
+        self.checked.candidate_seconds += seconds if isinstance(seconds, float) else 0.0
+        return reply, out
+
+    def _load(self) -> None:
+        # named by its content: same-named modules and kernels must never run each other's code
+        name = f"candidate_{self.candidate.digest[:16]}"
+        reply, _ = self._ask("import", "load", source=self.candidate.source, name=name, seed=self.seed)
+        if not reply.get("has_model"):
+            raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
+
+    def _construct(self, construction_fd: int) -> None:
+        reply, _ = self._ask("construction", "construct", (construction_fd,), seed=self.seed)
+        if reply.get("weights") == "by_order":
+            self.checked.labels += ("weights_by_order",)
+            self.checked.warnings += ("weights were matched by registration order: their names differ from the reference's",)
+
+    def _call(self, draw: DrawPlan, *, first: bool) -> tuple[dict[str, Any], int]:
+        """Run the candidate on a draw; returns its report and the file with its outputs."""
+        _, fds = self.reference.request("draw", seed=draw.seed, kind=draw.kind)
+        small = draw.facts["input_bytes"] <= RETURNED_INPUT_BYTES
+        try:
+            reply, out = self._ask("forward", "run", (fds[0],), seed=draw.seed, return_inputs=first or small)
+        finally:
+            os.close(fds[0])
+        if len(out) != 1:
+            for fd in out:
+                os.close(fd)
+            raise stop(Status.REJECTED, "protocol", "the candidate's process handed over no outputs")
+        return reply, out[0]
+
+    def _one(self, draw: DrawPlan, *, first: bool) -> None:
+        report, fd = self._call(draw, first=first)
+        try:
+            self._look_at_tensors(report, draw)
+            check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
+        finally:
+            os.close(fd)
+        _raise_for(check, self.precision)
+        if check.get("changed_inputs"):
+            raise stop(Status.REJECTED, "input_mutation", f"{check['changed_inputs']}; the reference leaves it alone")
+
+    def _look_at_tensors(self, report: dict[str, Any], draw: DrawPlan) -> None:
+        """Rules on what kind of thing came back. The report is the candidate's own word: it can only do harm to itself."""
+        tensors = report.get("tensors")
+        if not isinstance(tensors, list) or not all(isinstance(t, dict) for t in tensors):
+            raise stop(Status.REJECTED, "protocol", "the report on the outputs is unreadable")
+        allowed: list[bool] = draw.facts["aliases"]
+        for k, tensor in enumerate(tensors):
+            if not tensor.get("plain"):
+                raise stop(Status.REJECTED, "plain_tensor", f"output tensor {k} is a {tensor.get('type')}: only plain torch.Tensor counts")
+            if tensor.get("device") != self.reference.device_type:
+                raise stop(Status.MISMATCH, "device", f"output tensor {k} is on {tensor.get('device')}, expected {self.reference.device_type}")
+            if tensor.get("aliases_input") and not (k < len(allowed) and allowed[k]):
+                raise stop(
+                    Status.MISMATCH, "aliasing", f"output tensor {k} shares memory with an input; the reference's is a tensor of its own"
+                )
+        sizes = [t.get("unique_bytes") for t in tensors]
+        if all(isinstance(size, int) for size in sizes):
+            self.checked.output_bytes = sum(size for size in sizes if isinstance(size, int))
+
+    def _repeat(self, draw: DrawPlan) -> None:
+        """The same inputs at other addresses, after other values were seen: the answer must be as good, and the same."""
+        _, fd = self._call(draw, first=False)
+        try:
+            check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind)
+            same = self.reference.ask("check_repeat", (fd,))
+        finally:
+            os.close(fd)
+        failure = check.get("broken") or check["failures"].get(self.precision.value)
+        if failure:
+            text = failure if isinstance(failure, str) else failure["text"]
+            raise stop(Status.REJECTED, "nondeterministic", f"the same inputs gave another, wrong answer the second time: {text}")
+        if not same.get("same"):
+            self.checked.labels += ("nondeterministic",)
+            self.checked.warnings += ("the same inputs gave bitwise different (but accurate) outputs the second time",)
+
+
+def _raise_for(check: dict[str, Any], precision: Precision) -> None:
+    if check.get("broken"):
+        raise stop(Status.REJECTED, "protocol", f"the outputs are unreadable: {check['broken']}")
+    failure = check["failures"].get(precision.value)
+    if failure:
+        raise stop(Status.MISMATCH, failure["rule"], failure["text"])

@@ -1,0 +1,94 @@
+"""bubblewrap (``bwrap``): fresh namespaces, no network, a read-only view of interpreter, packages and compilers.
+
+The candidate sees ``/usr``, the Python installation and environment, this package, the CUDA toolkit where the target
+needs it, and an empty ``/tmp``. It sees no home directory, no environment variable that is not on the list below, and
+no device but the GPU's. Manual: bwrap(1).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import kernelwright
+from kernelwright.judge.isolation.sandbox import Support
+from kernelwright.schema import Isolation
+
+INSTALL = "apt-get install -y bubblewrap"
+_SYSTEM = ("/usr", "/opt", "/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+           "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime")  # fmt: skip
+_LINKED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
+
+
+def _readable_places() -> list[str]:
+    """Interpreter, environment and packages, outermost first, nothing twice."""
+    package = Path(kernelwright.__file__).resolve().parents[1]
+    places = [Path(sys.base_prefix), Path(sys.prefix), package]
+    places += [Path(p) for p in sys.path if p and Path(p).is_dir() and "site-packages" in p]
+    places += [Path(p).resolve() for p in (sys.base_prefix, sys.prefix)]
+    kept: list[str] = []
+    for place in sorted({str(p) for p in places}, key=len):
+        inside = (*_SYSTEM[:2], *kept)
+        if not any(place == root or place.startswith(root + "/") for root in inside):
+            kept.append(place)
+    return kept
+
+
+def _gpu_places() -> list[str]:
+    devices = sorted(str(p) for p in Path("/dev").glob("nvidia*"))
+    args: list[str] = []
+    for device in devices:
+        args += ["--dev-bind", device, device]
+    for place in ("/sys", "/usr/local/nvidia", "/usr/local/cuda"):
+        if Path(place).is_dir() and not place.startswith("/usr/"):
+            args += ["--ro-bind", place, place]
+    return args
+
+
+class Bubblewrap:
+    """The Linux sandbox."""
+
+    kind = Isolation.BUBBLEWRAP
+    namespaces = True
+
+    def command(self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool) -> list[str]:
+        args = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--hostname", "kernelwright"]
+        for place in _SYSTEM:
+            args += ["--ro-bind-try", place, place]
+        for place in _LINKED:
+            if os.path.islink(place):
+                args += ["--symlink", os.readlink(place), place]
+            elif os.path.isdir(place):
+                args += ["--ro-bind", place, place]
+        for place in _readable_places():
+            args += ["--ro-bind", place, place]
+        args += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        if gpu:
+            args += _gpu_places()
+        args += ["--clearenv"]
+        for name, value in environment.items():
+            args += ["--setenv", name, value]
+        return [*args, "--chdir", "/tmp", "--", *argv]
+
+    def scratch(self, fallback: Path) -> str:
+        del fallback
+        return "/tmp"
+
+
+@cache
+def support() -> Support:
+    """Whether ``bwrap`` is there and the kernel lets it work: tried, not guessed."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return Support("bubblewrap", False, "bwrap is not installed", INSTALL)
+    trial = subprocess.run(
+        [program, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if trial.returncode != 0:
+        reason = (trial.stderr.strip().splitlines() or ["it failed without a word"])[-1]
+        return Support("bubblewrap", False, reason, "sysctl kernel.unprivileged_userns_clone=1")
+    return Support("bubblewrap", True, program, "")

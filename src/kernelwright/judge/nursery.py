@@ -1,0 +1,275 @@
+"""The judge's side of the sandbox: start warm parents, get candidates' processes from them, watch and end them."""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
+from kernelwright.judge.findings import Stopped, stop
+from kernelwright.judge.isolation import NoSandbox, Sandbox
+from kernelwright.schema import Status
+
+START_SECONDS = 120.0
+OUTPUT_BYTES = 16_000
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
+             "CUDA_VISIBLE_DEVICES", "KERNELWRIGHT_CXX", "CXX")  # fmt: skip
+
+
+def worker_environment(scratch: str) -> dict[str, str]:
+    """The whole environment of a candidate: an allow-list, and every cache in its private directory."""
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
+    # the environment's own programs (ninja among them) come first, as they do in an activated environment
+    environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment['PATH']}"
+    return environment | {
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "USER": "candidate",
+        "LOGNAME": "candidate",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and Path(p).is_dir()),
+        "TORCHINDUCTOR_CACHE_DIR": f"{scratch}/inductor",
+        "TRITON_CACHE_DIR": f"{scratch}/triton",
+        "TORCH_EXTENSIONS_DIR": f"{scratch}/extensions",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    }
+
+
+class _Tail:
+    """Reads a pipe in the background and keeps its last bytes, so that a flood of prints costs nothing."""
+
+    def __init__(self, fd: int):
+        self._fd = fd
+        self._parts: deque[bytes] = deque()
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        size = 0
+        while True:
+            try:
+                data = os.read(self._fd, 1 << 16)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            self._parts.append(data)
+            size += len(data)
+            while size - len(self._parts[0]) > OUTPUT_BYTES:
+                size -= len(self._parts.popleft())
+        os.close(self._fd)
+
+    def text(self, wait: float = 0.2) -> str:
+        self._thread.join(wait)
+        return b"".join(list(self._parts)).decode(errors="replace")[-OUTPUT_BYTES:]
+
+
+class Worker:
+    """One candidate's process. Requests raise ``Stopped`` when it dies, hangs or breaks the protocol."""
+
+    def __init__(self, nursery: "Nursery", number: int, channel: Channel, output: _Tail, started: float, deadline: float):
+        self._nursery = nursery
+        self._number = number
+        self._channel = channel
+        self._output = output
+        self._ids = itertools.count(1)
+        self._deadline = deadline
+        self.start_seconds = started
+        self.waited = 0.0
+        """Wall seconds spent waiting for this process, everything inside it included."""
+
+    def extend(self, seconds: float) -> None:
+        """A new deadline from now: timing has its own budget."""
+        self._deadline = time.monotonic() + seconds
+
+    def request(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
+        """Ask and wait. The reply may hold ``error``; descriptors that come back are the caller's to close."""
+        number = next(self._ids)
+        began = time.monotonic()
+        try:
+            self._channel.send({"op": op, "id": number, **arguments}, fds)
+            reply, out = self._channel.receive(max(0.0, self._deadline - time.monotonic()))
+        except ChannelTimeout:
+            raise stop(
+                Status.TIMED_OUT, "time_limit", f"the candidate did not answer in time (during {op}). {self._said()}"
+            ) from None
+        except ChannelClosed:
+            raise self._post_mortem(op) from None
+        except ChannelCorrupt as error:
+            raise stop(
+                Status.REJECTED, "protocol", f"the candidate wrote {error} on the judge's channel (during {op})"
+            ) from None
+        finally:
+            self.waited += time.monotonic() - began
+        if reply.get("id") != number:
+            for fd in out:
+                os.close(fd)
+            raise stop(Status.REJECTED, "protocol", f"an answer that nobody asked for came instead of {op}'s")
+        return reply, out
+
+    def ask(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> dict[str, Any]:
+        """A request whose answer carries no descriptors and whose error the caller looks at."""
+        reply, out = self.request(op, fds, **arguments)
+        for fd in out:
+            os.close(fd)
+        return reply
+
+    def cpu_seconds(self) -> float:
+        """CPU time that all processes of this candidate have used so far, as the warm parent counts it."""
+        return float(self._nursery.call({"op": "usage", "cell": self._number})["cpu_seconds"])
+
+    def printed(self) -> str:
+        return self._output.text()
+
+    def _said(self) -> str:
+        text = self._output.text().strip()
+        return f"It had printed:\n{text[-2000:]}" if text else "It had printed nothing."
+
+    def _post_mortem(self, op: str) -> Stopped:
+        end = self._nursery.call({"op": "status", "cell": self._number, "wait": 2.0}, 30.0)
+        if end["killed"] == "memory":
+            return stop(Status.OUT_OF_MEMORY, "memory_limit", f"the candidate used more memory than allowed (during {op})")
+        if end["killed"] == "processes":
+            return stop(Status.REJECTED, "process_limit", f"the candidate started too many processes (during {op})")
+        status = end["status"]
+        if status is None:
+            how = "closed its channel without ending"
+        elif os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return stop(Status.TIMED_OUT, "cpu_limit", f"the candidate used up its CPU time (during {op})")
+            how = f"was ended by signal {number} ({signal.Signals(number).name})"
+        else:
+            how = f"ended by itself with exit status {os.WEXITSTATUS(status)}"
+        return stop(Status.CRASHED, "process_ended", f"the candidate's process {how} (during {op}). {self._said()}")
+
+    def close(self) -> None:
+        """End the cell and everything in it."""
+        self._channel.close()
+        self._nursery.ended(self._number)
+
+
+class Nursery:
+    """Warm parents for one platform. ``spawn`` gives a fresh process for one candidate, in milliseconds."""
+
+    def __init__(self, sandbox: Sandbox, platform: str):
+        self.sandbox = sandbox
+        self.platform = platform
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: Channel | None = None
+        self._namespaces = False
+        self._directory = Path(tempfile.mkdtemp(prefix="kernelwright-"))
+        self._cell_directories: dict[int, Path] = {}
+        self._ready = False
+        self._start()
+
+    def _start(self) -> None:
+        """Begin warming up; ``_await_ready`` waits for the end of it."""
+        ours, theirs = Channel.pair()
+        scratch = self.sandbox.scratch(self._directory)
+        argv = [sys.executable, "-m", "kernelwright.judge.worker.zygote", str(theirs.fileno()),
+                "1" if self.sandbox.namespaces else "0"]  # fmt: skip
+        environment = worker_environment(scratch)
+        command = self.sandbox.command(argv, environment, gpu=self.platform == "cuda")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = subprocess.Popen(
+            command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log,
+            stderr=self._log, start_new_session=True, cwd=self._directory,
+        )  # fmt: skip
+        theirs.close()
+        self._control = ours
+        self._ready = False
+
+    def await_ready(self) -> None:
+        """Wait until torch is imported. Raises ``RuntimeError`` with what the sandbox said when it did not come up."""
+        if self._ready:
+            return
+        assert self._control is not None
+        try:
+            reply, _ = self._control.receive(START_SECONDS)
+        except (ChannelClosed, ChannelTimeout):
+            raise RuntimeError(f"the sandbox did not start: {self._last_words()}") from None
+        self._namespaces = bool(reply["namespaces"])
+        self._ready = True
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def call(self, message: dict[str, Any], timeout: float = 30.0) -> dict[str, Any]:
+        """Ask the warm parent."""
+        assert self._control is not None
+        self._control.send(message)
+        reply, _ = self._control.receive(timeout)
+        return reply
+
+    def spawn(self, *, memory_limit: int, process_limit: int, time_limit: float) -> Worker:
+        """A new process that held no other candidate."""
+        self.await_ready()
+        began = time.monotonic()
+        number = next(self._numbers)
+        ours, theirs = Channel.pair()
+        read_end, write_end = os.pipe()
+        directory = self.sandbox.scratch(self._directory)
+        if not self._namespaces and isinstance(self.sandbox, NoSandbox):
+            own = self._directory / str(number)
+            own.mkdir()
+            self._cell_directories[number] = own
+            directory = str(own)
+        assert self._control is not None
+        self._control.send({
+            "op": "spawn", "cell": number, "namespaces": self._namespaces, "platform": self.platform,
+            "memory_bytes": memory_limit, "file_bytes": max(memory_limit, 1 << 30), "max_processes": process_limit,
+            "scratch_bytes": 2 << 30, "cpu_seconds": int(time_limit * 64) + 60, "directory": directory,
+        }, (theirs.fileno(), write_end))  # fmt: skip
+        reply, _ = self._control.receive(START_SECONDS)
+        assert reply["op"] == "spawned"
+        theirs.close()
+        os.close(write_end)
+        worker = Worker(self, number, ours, _Tail(read_end), 0.0, time.monotonic() + time_limit)
+        worker.ask("hello")
+        worker.start_seconds = time.monotonic() - began
+        return worker
+
+    def ended(self, number: int) -> None:
+        """A candidate is done with: kill what is left of it, and replace a sandbox that cannot be used twice."""
+        self.call({"op": "kill", "cell": number})
+        if (directory := self._cell_directories.pop(number, None)) is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+        if not self._namespaces and not isinstance(self.sandbox, NoSandbox):
+            self._stop()
+            self._start()
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            try:
+                self._process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            self._log.close()
+        self._process = self._control = None
+
+    def close(self) -> None:
+        self._stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> "Nursery":
+        return self
+
+    def __exit__(self, *_: tuple[type[BaseException] | None, BaseException | None, TracebackType | None]) -> None:
+        self.close()

@@ -1,0 +1,86 @@
+"""How the judge talks to the reference's process. Imports no torch."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
+from kernelwright.judge.files import anonymous_file, write_all
+from kernelwright.schema import Problem
+
+
+class ReferenceFailed(RuntimeError):
+    """The reference itself cannot be built, run or reached: no candidate can be judged. One line."""
+
+
+class Reference:
+    """The process that holds the reference; started at once, awaited at the first request."""
+
+    def __init__(self, platform: str):
+        self.platform = platform
+        self.device_type = platform  # platforms are named after torch's device types
+        self.seconds = 0.0
+        """Wall seconds spent waiting for this process since ``take_seconds``."""
+        ours, theirs = Channel.pair()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        argv = [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            start_new_session=True,
+        )  # fmt: skip
+        theirs.close()
+        self._channel = ours
+
+    def request(
+        self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Ask and wait. Raises ``ReferenceFailed`` for an error, a time-out or the process's death."""
+        began = time.monotonic()
+        try:
+            self._channel.send({"op": op, **arguments}, fds)
+            reply, out = self._channel.receive(timeout)
+        except ChannelTimeout:
+            raise ReferenceFailed(f"the reference took longer than {timeout:.0f} s (during {op})") from None
+        except ChannelClosed:
+            raise ReferenceFailed(f"the reference's process ended (during {op}): {self._last_words()}") from None
+        finally:
+            self.seconds += time.monotonic() - began
+        if "error" in reply:
+            raise ReferenceFailed(str(reply["error"]))
+        return reply, out
+
+    def ask(self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any) -> dict[str, Any]:
+        """A request whose answer carries no descriptors."""
+        return self.request(op, fds, timeout=timeout, **arguments)[0]
+
+    def open(self, problem: Problem, *, seed: int, cache: str, draw_bytes: int) -> dict[str, Any]:
+        """Load the problem in the process. Its bulk travels beside the message."""
+        fd = anonymous_file("problem")
+        try:
+            write_all(fd, problem.payload, 0)
+            record = problem.model_copy(update={"payload": b""}).model_dump(mode="json")
+            return self.ask("open", (fd,), platform=self.platform, problem=record, seed=seed, cache=cache,
+                            draw_bytes=draw_bytes)  # fmt: skip
+        finally:
+            os.close(fd)
+
+    def _last_words(self) -> str:
+        code = self._process.wait(5.0) if self._process.poll() is None else self._process.returncode
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        if code < 0:
+            return f"signal {signal.Signals(-code).name}"
+        return lines[-1] if lines else f"exit status {code}"
+
+    def close(self) -> None:
+        self._channel.close()
+        try:
+            self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._log.close()

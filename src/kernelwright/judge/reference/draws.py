@@ -1,0 +1,210 @@
+"""Draws: inputs, what eager PyTorch answers, and the yardstick in float64, kept while memory allows."""
+
+import os
+import time
+from collections import OrderedDict
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from kernelwright.judge import wire
+from kernelwright.judge.accuracy import Yardstick, one_rounding_unit
+from kernelwright.judge.files import seal
+from kernelwright.judge.worker.bench import change_element, copy_inputs, tensor_bytes
+from kernelwright.problems import LoadedProblem
+from kernelwright.problems.stress import stress, structural_zeros
+from kernelwright.problems.structure import flatten, map_leaves, unflatten
+
+NATURAL = "natural"
+CHANGED = "natural, one element changed"
+_HOST_YARDSTICK_BYTES = 4 << 30
+
+
+@dataclass
+class Draw:
+    """One set of inputs and the answers to it. Outputs are plain nests on the reference's device."""
+
+    inputs_fd: int
+    """The inputs, sealed: the very same file goes to every candidate."""
+    inputs: Any
+    eager: Any
+    yardstick: Yardstick
+    """The right answers, in float64 where the reference can run in it."""
+    aliases: tuple[bool, ...]
+    """For each output tensor: whether it shares memory with an input."""
+    inputs_after: Any | None
+    """What the reference left in its inputs, where it changed them."""
+    seconds: float
+
+    @property
+    def bytes(self) -> int:
+        """Memory held: inputs twice (here and in the file), outputs in their own precision and twice in float64."""
+        return 2 * tensor_bytes(self.inputs) + 5 * tensor_bytes(self.eager)
+
+    def close(self) -> None:
+        os.close(self.inputs_fd)
+
+
+def to_float64(value: Any, device: str) -> Any:
+    """Copies on ``device`` with every floating tensor in float64 (complex ones in complex128)."""
+
+    def convert(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        if leaf.is_floating_point():
+            return leaf.detach().to(device, torch.float64, copy=True)
+        if leaf.is_complex():
+            return leaf.detach().to(device, torch.complex128, copy=True)
+        return leaf.detach().to(device, copy=True)
+
+    return map_leaves(convert, value)
+
+
+class Draws:
+    """Makes draws on demand and keeps the recent ones, up to ``budget`` bytes."""
+
+    def __init__(self, problem: LoadedProblem, model: torch.nn.Module, platform: Any, budget: int):
+        self.problem = problem
+        self.model = model
+        self.platform = platform
+        self.budget = budget
+        self.keep_zeros: frozenset[int] | None = None
+        self.yardstick_failure: str | None = None
+        self._kept: OrderedDict[tuple[int, str], Draw] = OrderedDict()
+
+    def get(self, seed: int, kind: str) -> Draw:
+        """The draw under ``seed``; raises whatever the reference raises on it."""
+        key = (seed, kind)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        draw = self._make(self._inputs(seed, kind), seed, kind)
+        self._kept[key] = draw
+        while len(self._kept) > 1 and sum(d.bytes for d in self._kept.values()) > self.budget:
+            self._kept.popitem(last=False)[1].close()
+        return draw
+
+    def _inputs(self, seed: int, kind: str) -> Any:
+        inputs = self.problem.draw(seed, self.platform.device)
+        if kind == NATURAL:
+            return inputs
+        if self.keep_zeros is None:
+            self.keep_zeros = structural_zeros([inputs, self.problem.draw(seed + 1, self.platform.device)])
+        return stress(inputs, kind, keep_zeros=self.keep_zeros)
+
+    def changed(self, seed: int, change: dict[str, Any]) -> Draw:
+        """A natural draw with one element changed; not kept, the caller closes it."""
+        inputs = copy_inputs(self.get(seed, NATURAL).inputs)
+        change_element(inputs, change)
+        return self._make(inputs, seed, CHANGED)
+
+    def _make(self, inputs: Any, seed: int, kind: str) -> Draw:
+        began = time.perf_counter()
+        given = copy_inputs(inputs)
+        with torch.no_grad():
+            torch.manual_seed(seed)
+            eager = wire.plain(self.model(*given))
+        self.platform.synchronize()
+        aliases = shares_memory(eager, given)
+        eager = self._detached(eager, given)
+        after = given if self._differs(given, inputs) else None
+        float64, conditioned = self._in_float64_somewhere(inputs, eager, seed)
+        self.platform.synchronize()
+        yardstick = Yardstick(eager, float64, conditioned, draw=kind, stress=kind not in (NATURAL, CHANGED))
+        seconds = time.perf_counter() - began
+        fd = wire.pack(inputs, trusted=True, name="inputs")
+        seal(fd)
+        return Draw(fd, inputs, eager, yardstick, aliases, after, seconds)
+
+    def _detached(self, outputs: Any, inputs: Any) -> Any:
+        """Outputs that share no memory with the inputs: an output that is a view would change with them."""
+        held = storages(inputs)
+
+        def cut(leaf: Any) -> Any:
+            return leaf.clone() if isinstance(leaf, torch.Tensor) and _storage(leaf) in held else leaf
+
+        return map_leaves(cut, outputs)
+
+    def _differs(self, after: Any, before: Any) -> bool:
+        pairs = zip(flatten(after)[0], flatten(before)[0], strict=True)
+        return any(isinstance(a, torch.Tensor) and not bitwise_equal(a, b) for a, b in pairs)
+
+    def _in_float64_somewhere(self, inputs: Any, eager: Any, seed: int) -> tuple[Any, Any]:
+        """The reference in float64 on its own device, or else on the CPU, or else eager's own answers as the yardstick."""
+        places = [self.platform.device] if self.platform.device != "mps" else []
+        if tensor_bytes(inputs) < _HOST_YARDSTICK_BYTES:
+            places.append("cpu")
+        for place in dict.fromkeys(places if self.yardstick_failure is None else []):
+            try:
+                return self._run_twice(inputs, seed, place, torch.float64)
+            except Exception as error:  # the reference is anybody's code: whatever it raises, the next place is tried
+                self.yardstick_failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                self.platform.reset_memory()
+        return eager, self._run_twice(inputs, seed, self.platform.device, None)[1]
+
+    def _run_twice(self, inputs: Any, seed: int, place: str, dtype: torch.dtype | None) -> tuple[Any, Any]:
+        """Outputs on ``inputs``, and with every input and weight moved by one rounding unit; ``dtype`` ``None`` keeps dtypes."""
+        results: list[Any] = []
+        default = torch.get_default_dtype()
+        try:
+            if dtype is not None:
+                torch.set_default_dtype(dtype)  # for tensors that forward makes itself
+            for moved in (False, True):
+                model = deepcopy(self.model).to(place)
+                given = to_float64(inputs, place) if dtype is not None else copy_inputs(inputs)
+                if moved:
+                    given = self._move(model, given, inputs, seed, dtype is not None)
+                if dtype is not None:
+                    model = model.double()
+                with torch.no_grad():
+                    torch.manual_seed(seed)
+                    results.append(wire.plain(model(*given)))
+        finally:
+            torch.set_default_dtype(default)
+        return results[0], results[1]
+
+    def _move(self, model: torch.nn.Module, given: Any, inputs: Any, seed: int, wide: bool) -> Any:
+        leaves, structure = flatten(given)
+        originals = flatten(inputs)[0]
+        with torch.no_grad():
+            for k, parameter in enumerate(model.parameters()):
+                if parameter.is_floating_point():
+                    moved_weight = one_rounding_unit(parameter.detach(), seed + 1000 + k)
+                    parameter.data = moved_weight if wide else moved_weight.to(parameter.dtype)
+        moved: list[Any] = []
+        for k, (leaf, original) in enumerate(zip(leaves, originals, strict=True)):
+            if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+                moved.append(one_rounding_unit(leaf, seed + k, original.dtype).to(leaf.dtype))
+            else:
+                moved.append(leaf)
+        return unflatten(moved, structure)
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def storages(value: Any) -> frozenset[int]:
+    """Addresses of the memory behind every tensor in ``value``."""
+    return frozenset(_storage(leaf) for leaf in flatten(value)[0] if isinstance(leaf, torch.Tensor) and leaf.numel())
+
+
+def shares_memory(outputs: Any, inputs: Any) -> tuple[bool, ...]:
+    """For each tensor in ``outputs``, from left to right: does it share memory with one in ``inputs``?"""
+    held = storages(inputs)
+    return tuple(_storage(leaf) in held for leaf in flatten(outputs)[0] if isinstance(leaf, torch.Tensor))
+
+
+def bitwise_equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Same shape, dtype and values, where NaN equals a NaN of the same bits."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.numel() == 0 or torch.equal(a, b):
+        return True
+    widths = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    if a.is_complex():
+        a, b = torch.view_as_real(a), torch.view_as_real(b)
+    as_bits = widths[a.element_size()]
+    return torch.equal(a.contiguous().view(as_bits), b.contiguous().view(as_bits))

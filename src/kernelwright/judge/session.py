@@ -1,0 +1,327 @@
+"""One problem on one platform: open once, judge many candidates.
+
+``JudgeSession.judge`` is the way of a candidate: read the text, fork a process, compare on every draw, time against the
+baselines, hold the time against the hardware's limits, answer with a verdict.
+"""
+
+import contextlib
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kernelwright.judge import source
+from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
+from kernelwright.judge.findings import Finding, Stopped, stop
+from kernelwright.judge.isolation import NoSandbox, choose
+from kernelwright.judge.nursery import Nursery, Worker
+from kernelwright.judge.reference.client import Reference, ReferenceFailed
+from kernelwright.judge.settings import JudgeSettings
+from kernelwright.judge.timing import BaselineSubject, CandidateSubject, Samples, Stopwatch
+from kernelwright.platforms import Platform
+from kernelwright.problems.stress import STRESS_KINDS
+from kernelwright.schema import (
+    BaselineTiming,
+    Candidate,
+    DeviceFacts,
+    DeviceLimits,
+    Isolation,
+    Limits,
+    Problem,
+    Speedup,
+    Status,
+    Timing,
+    Verdict,
+)
+
+NATURAL = "natural"
+DRAW_BYTES = 4 << 30
+TIMED_DRAWS = 2
+LAUNCH_SLACK_MS = {"cpu": 0.0, "cuda": 0.06, "mps": 0.5}
+
+
+@dataclass(frozen=True)
+class ReferenceCheck:
+    """Whether the reference itself can be built and run under the judge."""
+
+    ok: bool
+    seconds: float
+    reason: str = ""
+
+
+class JudgeSession:
+    """Judges candidates for one problem on one platform. A context manager: it owns two processes.
+
+    The reference's process and the warm parent of the candidates start at once, side by side; the first judgement waits
+    for both. Raises ``ReferenceFailed`` (a ``RuntimeError`` with one line) where the problem itself does not work, and
+    nothing for what a candidate does.
+    """
+
+    def __init__(self, problem: Problem, platform: Platform, settings: JudgeSettings | None = None):
+        self.problem = problem
+        self.platform = platform
+        self.settings = settings or JudgeSettings()
+        self.problem_labels: tuple[str, ...] = ()
+        self.plan: tuple[DrawPlan, ...] = ()
+        self.device: DeviceFacts | None = None
+        self._sandbox = choose()
+        self._seed = secrets.randbits(31)
+        self._reference = Reference(platform.name)
+        self._nursery = Nursery(self._sandbox, platform.name)
+        self._construction_fd: int | None = None
+        self._baselines: tuple[BaselineTiming, ...] | None = None
+        self._stopwatch: Stopwatch | None = None
+        self._costs: dict[str, Any] = {}
+        self._limits: DeviceLimits | None = None
+
+    # --- the way of a candidate -------------------------------------------------------------------------------------
+
+    def judge(self, candidate: Candidate, *, trusted: bool = False) -> Verdict:
+        """Build, check and time one candidate. Whatever it does becomes part of the verdict.
+
+        ``trusted`` marks candidates of built-in authors: they are run without isolation where there is none.
+        """
+        self.open()
+        began = time.monotonic()
+        self._reference.seconds = 0.0
+        checked, finding, worker = Checked(), None, None
+        timing, speedup, limits, remarks = None, Speedup(), None, ()
+        artifacts: dict[str, str] = {}
+        try:
+            remarks = source.read(candidate)
+            worker = self._spawn(trusted)
+            correctness = Correctness(candidate, worker, self._reference, self.settings.precision, self._seed)
+            checked = correctness.checked
+            assert self._construction_fd is not None
+            correctness.run(self._construction_fd, self.plan)
+            artifacts = _artifacts(worker) if any(r.label == "uses_torch_compile" for r in remarks) else {}
+            if self.settings.timing:
+                timing, speedup = self._time(candidate, worker)
+                limits = self._hold_against_limits(timing, checked)
+        except Stopped as stopped:
+            finding = stopped.finding
+        finally:
+            if worker is not None:
+                worker.close()
+        labels = tuple(dict.fromkeys(r.label for r in remarks if r.label)) + checked.labels
+        if limits is not None and limits.less_work:
+            labels += ("less_work",)
+        return Verdict(
+            status=finding.status if finding else Status.CORRECT,
+            rule=finding.rule if finding else None,
+            precision=self.settings.precision,
+            target=candidate.target,
+            platform=self.platform.name,
+            device=self.device.name if self.device else "",
+            problem=self.problem.name,
+            candidate=candidate.digest,
+            accuracy=checked.accuracy,
+            speedup=speedup,
+            timing=timing,
+            limits=limits,
+            problem_labels=self.problem_labels,
+            labels=labels,
+            warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings,
+            feedback=_feedback(finding, speedup),
+            isolation=self._sandbox.kind,
+            artifacts=artifacts,
+            seconds=self._seconds(began, worker, checked),
+        )
+
+    def _spawn(self, trusted: bool) -> Worker:
+        if isinstance(self._sandbox, NoSandbox) and not (trusted or self.settings.unsafe):
+            raise stop(
+                Status.REJECTED, "isolation",
+                "nothing isolates candidates on this machine, so only those of built-in authors are run. "
+                "Install bubblewrap (apt-get install -y bubblewrap), or say --unsafe to run this file with your rights.",
+            )  # fmt: skip
+        return self._nursery.spawn(
+            memory_limit=self.settings.memory_limit,
+            process_limit=self.settings.process_limit,
+            time_limit=self.settings.time_limit,
+        )
+
+    def _time(self, candidate: Candidate, worker: Worker) -> tuple[Timing, Speedup]:
+        """Against eager and the best baseline, interleaved."""
+        baselines = self.baselines()
+        best = best_baseline(baselines)
+        names = list(dict.fromkeys(("eager", best)))
+        worker.extend(self.settings.time_limit + self.settings.timing_budget)
+        stopwatch = self._stopwatch_ready()
+        stopwatch.give_inputs(worker)
+        subject = CandidateSubject(worker, candidate)
+        subjects = [subject, *(BaselineSubject(self._reference, name) for name in names)]
+
+        def enough(samples: Samples) -> bool:
+            return all(statistics_tight(samples, name) for name in names)
+
+        samples = stopwatch.measure(subjects, self.settings.timing_budget, enough, subject)
+        timed = {name: samples.ms(name) for name in names}
+        timing = Timing(
+            candidate_ms=samples.ms("candidate"),
+            baselines=tuple(b.model_copy(update={"ms": timed.get(b.name, b.ms)}) for b in baselines),
+            blocks=samples.rounds,
+            calls=samples.rounds * samples.calls["candidate"],
+            rechecked=samples.rechecked,
+        )
+        speedup = Speedup(
+            eager=samples.ratio("eager", "candidate"),
+            best_baseline=samples.ratio(best, "candidate"),
+            best_baseline_name=best,
+        )
+        return timing, speedup
+
+    def _hold_against_limits(self, timing: Timing, checked: Checked) -> Limits:
+        """Share of the hardware's limits. Raises ``Stopped`` for a time that this hardware cannot have taken."""
+        from kernelwright.judge import limits
+
+        if not self._costs:
+            self._costs = self._reference.ask("costs", seed=self.plan[0].seed)["costs"]
+        costs = limits.ProblemCosts(**self._costs)
+        if checked.output_bytes is not None:
+            costs = limits.with_output_bytes(costs, checked.output_bytes)
+        device = self._device_limits()
+        ms = timing.candidate_ms
+        if limits.impossible(ms.high, costs, device):
+            raise stop(
+                Status.REJECTED, "impossible_time",
+                f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all of the work was done",
+            )  # fmt: skip
+        return limits.limits_for(costs, device, ms.median)
+
+    # --- what is done once for the problem ----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Load the problem, make the plan of draws. Idempotent. Raises ``ReferenceFailed``."""
+        if self.plan:
+            return
+        cache = Path(os.environ.get("KERNELWRIGHT_HOME", Path.home() / ".kernelwright")) / "cache" / "inductor"
+        self._reference.open(self.problem, seed=self._seed, cache=str(cache), draw_bytes=DRAW_BYTES)
+        reply = self._reference.ask("device")
+        self.device = DeviceFacts.model_validate(reply["facts"])
+        plan = [self._plan_draw(self._seed + 1 + k, NATURAL) for k in range(self.settings.natural_draws)]
+        for k, kind in enumerate(STRESS_KINDS):
+            with contextlib.suppress(ReferenceFailed):  # the reference need not be defined there: no draw then
+                draw = self._plan_draw(self._seed + 1001 + k, kind)
+                if draw.facts["any_finite"]:
+                    plan.append(draw)
+        self.problem_labels = tuple(self._reference.ask("labels", seeds=[d.seed for d in plan[:2]])["labels"])
+        _, fds = self._reference.request("construction")
+        self._construction_fd = fds[0]
+        self.plan = tuple(plan)
+
+    def _plan_draw(self, seed: int, kind: str) -> DrawPlan:
+        facts, fds = self._reference.request("draw", seed=seed, kind=kind)
+        os.close(fds[0])
+        return DrawPlan(seed, kind, facts)
+
+    def baselines(self) -> tuple[BaselineTiming, ...]:
+        """Every baseline, built and timed once; one that fails is there with the reason."""
+        self.open()
+        if self._baselines is None:
+            built: list[str] = []
+            failed: dict[str, str] = {}
+            for name in self.settings.baselines:
+                reply = self._reference.ask(
+                    "build", name=name, seed=self.plan[0].seed, timeout=self.settings.baseline_time_limit
+                )
+                if "failure" in reply:
+                    failed[name] = reply["failure"]
+                else:
+                    built.append(name)
+            subjects = [BaselineSubject(self._reference, name) for name in built]
+
+            def enough(samples: Samples) -> bool:
+                return all(statistics_tight(samples, name) for name in built)
+
+            samples = self._stopwatch_ready().measure(subjects, self.settings.timing_budget, enough)
+            self._baselines = tuple(
+                BaselineTiming(name=name, ms=samples.ms(name) if name in built else None, failure=failed.get(name))
+                for name in self.settings.baselines
+            )
+        return self._baselines
+
+    def check_reference(self) -> ReferenceCheck:
+        """Can the problem be judged here at all? Never raises for what the problem does."""
+        began = time.monotonic()
+        try:
+            self.open()
+        except ReferenceFailed as error:
+            return ReferenceCheck(False, time.monotonic() - began, str(error))
+        return ReferenceCheck(True, time.monotonic() - began)
+
+    def _stopwatch_ready(self) -> Stopwatch:
+        if self._stopwatch is None:
+            natural = [draw for draw in self.plan if draw.kind == NATURAL][:TIMED_DRAWS]
+            slack = LAUNCH_SLACK_MS.get(self.platform.name, 0.0)
+            self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, launch_slack_ms=slack)
+        return self._stopwatch
+
+    def _device_limits(self) -> DeviceLimits:
+        if self._limits is None:
+            self._limits = DeviceLimits.model_validate(self._reference.ask("limits")["limits"])
+        return self._limits
+
+    # --- the rest -----------------------------------------------------------------------------------------------------
+
+    @property
+    def isolation(self) -> Isolation:
+        return self._sandbox.kind
+
+    def _seconds(self, began: float, worker: Worker | None, checked: Checked) -> dict[str, float]:
+        return {
+            "total": time.monotonic() - began,
+            "start": worker.start_seconds if worker else 0.0,
+            "candidate": checked.candidate_seconds,
+            "reference": self._reference.seconds,
+        }
+
+    def close(self) -> None:
+        if self._construction_fd is not None:
+            os.close(self._construction_fd)
+            self._construction_fd = None
+        self._nursery.close()
+        self._reference.close()
+
+    def __enter__(self) -> "JudgeSession":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def best_baseline(baselines: tuple[BaselineTiming, ...]) -> str:
+    """The name of the fastest baseline that works."""
+    timed = [(b.ms.median, b.name) for b in baselines if b.ms is not None]
+    return min(timed)[1] if timed else "eager"
+
+
+def statistics_tight(samples: Samples, baseline: str) -> bool:
+    """Whether the interval of this pair needs no more rounds."""
+    from kernelwright.judge import statistics
+
+    other = "candidate" if "candidate" in samples.by_subject else "eager"
+    return statistics.tight_enough(samples.ratio(baseline, other))
+
+
+def _artifacts(worker: Worker) -> dict[str, str]:
+    reply = worker.ask("artifacts")
+    files = reply.get("files")
+    return {str(name): str(text) for name, text in files.items()} if isinstance(files, dict) else {}
+
+
+def _feedback(finding: Finding | None, speedup: Speedup) -> str:
+    if finding is not None:
+        return finding.feedback
+    if speedup.eager is None or speedup.best_baseline is None:
+        return "Correct."
+    best = speedup.best_baseline
+    return (
+        f"Correct. {speedup.eager.median:.3f}x eager [{speedup.eager.low:.3f}, {speedup.eager.high:.3f}], "
+        f"{best.median:.3f}x the best baseline, {speedup.best_baseline_name} [{best.low:.3f}, {best.high:.3f}]."
+    )

@@ -1,0 +1,245 @@
+"""Tensors between processes: one anonymous file per message, a JSON header and raw bytes.
+
+Candidates answer through this format, so reading it must be safe on hostile bytes: no pickle, every size checked against
+the file before memory is taken, contents copied with ``pread`` (a mapped file that is cut short would kill the reader
+with SIGBUS). Python objects beyond plain values travel only from the judge to a worker, never back (``trusted=True``).
+
+Layout: 8 bytes ``KWTENSOR``, 8 bytes little-endian header length, the header, then each tensor's bytes at its offset.
+"""
+
+import base64
+import dataclasses
+import io
+import json
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from kernelwright.judge.files import anonymous_file, write_all
+
+MAGIC = b"KWTENSOR"
+MAX_HEADER = 16 << 20
+ALIGN = 64
+_CHUNK = 1 << 30
+
+_DTYPES: dict[str, torch.dtype] = {
+    str(d).removeprefix("torch."): d
+    for d in (
+        torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+        torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.bool, torch.complex64, torch.complex128,
+        torch.float8_e4m3fn, torch.float8_e5m2,
+    )
+}  # fmt: skip
+
+
+class WireError(ValueError):
+    """The bytes do not follow the format; the message says where."""
+
+
+def _dense_order(tensor: torch.Tensor) -> list[int] | None:
+    """The permutation of dimensions that makes a permuted dense tensor contiguous; ``None`` if there is none."""
+    order = sorted(range(tensor.dim()), key=lambda d: (-tensor.stride(d), -tensor.size(d)))
+    return order if tensor.permute(order).is_contiguous() else None
+
+
+def plain(value: Any) -> Any:
+    """The same nest in tuples, lists and string-keyed dicts: what a named tuple, mapping or dataclass says, without it."""
+    if isinstance(value, tuple):
+        return tuple(plain(v) for v in value)
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return value
+
+
+class _Writer:
+    def __init__(self, trusted: bool):
+        self.trusted = trusted
+        self.tensors: list[torch.Tensor] = []
+        self.records: list[dict[str, Any]] = []
+        self.offset = 0
+
+    def encode(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return {"v": value}
+        if isinstance(value, complex):
+            return {"c": [value.real, value.imag]}
+        if type(value) is list:
+            return {"l": [self.encode(v) for v in value]}
+        if type(value) is tuple:
+            return {"u": [self.encode(v) for v in value]}
+        if type(value) is dict and all(isinstance(k, str) for k in value):
+            return {"d": [[k, self.encode(v)] for k, v in value.items()]}
+        if self.trusted:
+            buffer = io.BytesIO()
+            torch.save(value, buffer)
+            return {"p": base64.b64encode(buffer.getvalue()).decode()}
+        return {"x": f"{type(value).__module__}.{type(value).__qualname__}"}
+
+    def _tensor(self, tensor: torch.Tensor) -> dict[str, Any]:
+        flat = tensor.detach()
+        if flat.layout is not torch.strided:
+            return {"x": f"tensor with layout {flat.layout}"}
+        flat = flat.resolve_conj().resolve_neg().cpu()
+        order = None if flat.is_contiguous() else _dense_order(flat)
+        dense = flat.permute(order) if order else flat.contiguous()
+        nbytes = dense.numel() * dense.element_size()
+        self.tensors.append(dense)
+        self.records.append({
+            "dtype": str(dense.dtype).removeprefix("torch."),
+            "shape": list(dense.shape),
+            "order": order,
+            "offset": self.offset,
+            "nbytes": nbytes,
+        })  # fmt: skip
+        self.offset += -(-nbytes // ALIGN) * ALIGN
+        return {"t": len(self.tensors) - 1}
+
+
+def _bytes_of(tensor: torch.Tensor) -> memoryview:
+    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy()) if tensor.numel() else memoryview(b"")
+
+
+def pack(value: Any, *, trusted: bool = False, name: str = "tensors") -> int:
+    """Write ``value`` (nested lists, tuples, dicts of tensors and plain values) into an anonymous file.
+
+    Tensors are copied to the CPU; dense permuted layouts (channels-last) keep their strides, others become contiguous.
+    What cannot be said in the format becomes its type's name, or with ``trusted=True`` a pickle.
+    Returns the file descriptor; the caller closes it.
+    """
+    writer = _Writer(trusted)
+    tree = writer.encode(value if trusted else plain(value))
+    header = json.dumps({"tree": tree, "tensors": writer.records}).encode()
+    start = -(-(16 + len(header)) // ALIGN) * ALIGN
+    fd = anonymous_file(name)
+    try:
+        os.pwrite(fd, MAGIC + len(header).to_bytes(8, "little") + header, 0)
+        os.ftruncate(fd, start + writer.offset)
+        for tensor, record in zip(writer.tensors, writer.records, strict=True):
+            write_all(fd, _bytes_of(tensor), start + record["offset"])
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _read_into(fd: int, view: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(view):
+        n = os.preadv(fd, [view[done : done + _CHUNK]], offset + done)
+        if n == 0:
+            raise WireError("the file ends inside a tensor")
+        done += n
+
+
+def _int(value: Any, what: str, high: int = 1 << 62) -> int:
+    if type(value) is not int or not 0 <= value <= high:
+        raise WireError(f"{what} is not a size: {value!r}")
+    return value
+
+
+class _Reader:
+    def __init__(self, fd: int, trusted: bool, place: Callable[[torch.Tensor], torch.Tensor]):
+        self.fd, self.trusted, self.place = fd, trusted, place
+        size = os.fstat(fd).st_size
+        head = os.pread(fd, 16, 0)
+        if len(head) != 16 or head[:8] != MAGIC:
+            raise WireError("not a tensor file")
+        length = int.from_bytes(head[8:], "little")
+        if length > min(MAX_HEADER, size):
+            raise WireError("header too long")
+        try:
+            self.header = json.loads(os.pread(fd, length, 16))
+            self.records: list[Any] = self.header["tensors"]
+            self.tree = self.header["tree"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise WireError(f"unreadable header: {type(error).__name__}") from None
+        self.start = -(-(16 + length) // ALIGN) * ALIGN
+        self.size = size
+        self.seen: set[int] = set()
+
+    def tensor(self, index: Any) -> torch.Tensor:
+        i = _int(index, "tensor index", len(self.records) - 1 if isinstance(self.records, list) else -1)
+        if i in self.seen:
+            raise WireError("a tensor is named twice")
+        self.seen.add(i)
+        record = self.records[i]
+        try:
+            dtype = _DTYPES[record["dtype"]]
+            shape = [_int(n, "dimension") for n in record["shape"]]
+            offset, nbytes = _int(record["offset"], "offset"), _int(record["nbytes"], "length")
+            order = record["order"]
+        except (KeyError, TypeError) as error:
+            raise WireError(f"unreadable tensor record: {error}") from None
+        count = 1
+        for n in shape:
+            count *= n
+        if len(shape) > 64 or nbytes != count * dtype.itemsize or self.start + offset + nbytes > self.size:
+            raise WireError(f"tensor {i} does not fit its file")
+        tensor = torch.empty(shape, dtype=dtype)
+        _read_into(self.fd, _bytes_of(tensor), self.start + offset)
+        if order is not None:
+            if not isinstance(order, list) or sorted(order) != list(range(len(shape))):
+                raise WireError(f"tensor {i} has an impossible layout")
+            inverse = [0] * len(order)
+            for position, dim in enumerate(order):
+                inverse[dim] = position
+            tensor = tensor.permute(inverse)
+        return self.place(tensor)
+
+    def decode(self, node: Any, depth: int = 0) -> Any:
+        if depth > 64 or not isinstance(node, dict) or len(node) != 1:
+            raise WireError("unreadable structure")
+        [(kind, body)] = node.items()
+        match kind:
+            case "t":
+                return self.tensor(body)
+            case "v" if body is None or isinstance(body, (bool, int, float, str)):
+                return body
+            case "c" if isinstance(body, list) and len(body) == 2:
+                return complex(float(body[0]), float(body[1]))
+            case "l" if isinstance(body, list):
+                return [self.decode(v, depth + 1) for v in body]
+            case "u" if isinstance(body, list):
+                return tuple(self.decode(v, depth + 1) for v in body)
+            case "d" if isinstance(body, list):
+                return {str(k): self.decode(v, depth + 1) for k, v in body}
+            case "x":
+                return Foreign(str(body)[:200])
+            case "p" if self.trusted:
+                return torch.load(io.BytesIO(base64.b64decode(body)), weights_only=False)
+            case _:
+                raise WireError(f"unreadable structure: {kind!r}")
+
+
+class Foreign:
+    """A value the format cannot carry; ``type_name`` says what it was."""
+
+    def __init__(self, type_name: str):
+        self.type_name = type_name
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}>"
+
+
+def unpack(fd: int, *, trusted: bool = False, device: str = "cpu") -> Any:
+    """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else."""
+
+    def place(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if device == "cpu" else tensor.to(device)
+
+    reader = _Reader(fd, trusted, place)
+    try:
+        return reader.decode(reader.tree)
+    except (ValueError, TypeError, OverflowError, RuntimeError, pickle.UnpicklingError) as error:
+        if isinstance(error, WireError):
+            raise
+        raise WireError(f"unreadable tensor file: {error}") from None

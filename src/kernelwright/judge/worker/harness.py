@@ -1,0 +1,199 @@
+"""The loop around one candidate, inside its cell: import it, build ``ModelNew``, call it, hand over what came out."""
+
+import importlib.util
+import linecache
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kernelwright import platforms
+from kernelwright.judge import wire
+from kernelwright.judge.channel import Channel, ChannelClosed
+from kernelwright.judge.worker.bench import Bench, copy_inputs
+from kernelwright.problems.structure import flatten
+
+MAX_TEXT = 20_000
+MAX_ARTIFACT = 400_000
+
+
+def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
+    """Type, message, traceback and the last line of the candidate's own source that the error passed through."""
+    line = None
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == source_name:
+            line = frame.lineno
+    text = "".join(traceback.format_exception(error, limit=-6))
+    return {
+        "type": type(error).__name__,
+        "message": str(error)[-MAX_TEXT:],
+        "traceback": text[-MAX_TEXT:],
+        "line": line,
+    }
+
+
+def describe_tensors(value: Any, inputs: Any) -> list[dict[str, Any]]:
+    """For each tensor leaf in order: is it a plain tensor, on which device, how laid out, and what memory it shares."""
+    given = {t.untyped_storage().data_ptr() for t in flatten(inputs)[0] if isinstance(t, torch.Tensor)}
+    found: list[dict[str, Any]] = []
+    for leaf in flatten(wire.plain(value))[0]:
+        if not isinstance(leaf, torch.Tensor):
+            continue
+        plain = type(leaf) is torch.Tensor or type(leaf) is torch.nn.Parameter
+        record: dict[str, Any] = {"plain": plain, "type": type(leaf).__name__, "device": leaf.device.type}
+        if plain and leaf.layout is torch.strided:
+            storage = leaf.untyped_storage()
+            extent = 1 + sum((n - 1) * s for n, s in zip(leaf.shape, leaf.stride(), strict=True)) if leaf.numel() else 0
+            record["aliases_input"] = storage.data_ptr() in given
+            record["unique_bytes"] = min(leaf.numel(), extent) * leaf.element_size()
+        found.append(record)
+    return found
+
+
+def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> str:
+    """Copy the reference's weights: by name, or else by registration order where every shape and dtype agrees.
+
+    Returns ``by_name`` or ``by_order``. Raises ``RuntimeError`` that lists both sides where neither fits.
+    """
+    own = model.state_dict()
+    if own.keys() == weights.keys():
+        model.load_state_dict(weights)
+        return "by_name"
+    mine, theirs = list(own.items()), list(weights.items())
+    if len(mine) == len(theirs) and all(
+        a.shape == b.shape and a.dtype == b.dtype for (_, a), (_, b) in zip(mine, theirs, strict=True)
+    ):
+        model.load_state_dict({name: value for (name, _), (_, value) in zip(mine, theirs, strict=True)})
+        return "by_order"
+
+    def lines(items: list[tuple[str, torch.Tensor]]) -> str:
+        return ", ".join(f"{name} {list(value.shape)}" for name, value in items[:20]) or "none"
+
+    raise RuntimeError(
+        "the weights of ModelNew match the reference's neither by name nor by registration order.\n"
+        f"reference: {lines(theirs)}\nModelNew: {lines(mine)}\n"
+        "Keep the names of Model's parameters and buffers; register derived tensors with persistent=False."
+    )
+
+
+class Harness:
+    """Answers the judge's requests for one candidate. Every failure of the candidate becomes an ``error`` reply."""
+
+    def __init__(self, channel: Channel, platform: str, directory: str):
+        self.channel = channel
+        self.platform = platforms.get(platform)
+        self.directory = Path(directory)
+        self.bench = Bench(self.platform)
+        self.module: Any = None
+        self.model: Callable[..., Any] | None = None
+        self.file = ""
+
+    def serve(self) -> None:
+        while True:
+            try:
+                message, fds = self.channel.receive()
+            except ChannelClosed:
+                return
+            handler = getattr(self, "on_" + message["op"])
+            try:
+                reply, out = handler(message, fds)
+            except BaseException as error:  # SystemExit and KeyboardInterrupt of a candidate are answers too
+                reply, out = {"error": describe_error(error, self.file)}, ()
+            for fd in fds:
+                os.close(fd)
+            reply["id"] = message["id"]
+            self.channel.send(reply, out)
+            for fd in out:
+                os.close(fd)
+
+    def on_hello(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        return {}, ()
+
+    def on_load(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Import the candidate from a real file: Triton and tracebacks need one."""
+        path = self.directory / f"{message['name']}.py"
+        path.write_text(message["source"])
+        self.file = str(path)
+        linecache.checkcache(self.file)
+        began = time.perf_counter()
+        spec = importlib.util.spec_from_file_location(message["name"], path)
+        assert spec is not None and spec.loader is not None
+        self.module = importlib.util.module_from_spec(spec)
+        sys.modules[message["name"]] = self.module
+        torch.manual_seed(message["seed"])
+        spec.loader.exec_module(self.module)
+        return {"seconds": time.perf_counter() - began, "has_model": hasattr(self.module, "ModelNew")}, ()
+
+    def on_construct(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Build ``ModelNew`` with the reference's constructor arguments, give it the reference's weights."""
+        given = wire.unpack(fds[0], trusted=True)
+        began = time.perf_counter()
+        torch.manual_seed(message["seed"])
+        model = self.module.ModelNew(*given["args"], **given["kwargs"])
+        model.eval()
+        how = load_weights(model, given["weights"])
+        self.model = model.to(self.platform.device)
+        self.platform.synchronize()
+        return {"seconds": time.perf_counter() - began, "weights": how}, ()
+
+    def on_run(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """One call on one draw; outputs and, where asked, the inputs as the call left them."""
+        inputs = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        torch.manual_seed(message["seed"])
+        assert self.model is not None
+        with torch.no_grad():
+            began = time.perf_counter()
+            outputs = self.model(*inputs)
+            self.platform.synchronize()
+            seconds = time.perf_counter() - began
+        tensors = describe_tensors(outputs, inputs)
+        answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
+        return {"seconds": seconds, "tensors": tensors}, (wire.pack(answer),)
+
+    def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Keep an input set for timed blocks."""
+        self.bench.inputs[message["slot"]] = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        return {}, ()
+
+    def on_warm(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Untimed calls before timing: compilers and allocators settle."""
+        assert self.model is not None
+        began = time.perf_counter()
+        with torch.no_grad():
+            for _ in range(message["calls"]):
+                self.model(*copy_inputs(self.bench.inputs[message["slot"]]))
+        self.platform.synchronize()
+        return {"seconds": time.perf_counter() - began}, ()
+
+    def on_prepare(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        assert self.model is not None
+        self.bench.prepare(self.model, message["calls"], message["copies"], message["slots"], message["change"])
+        return {}, ()
+
+    def on_go(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        return self.bench.go(), ()
+
+    def on_output(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        outputs = self.bench.output(message["call"])
+        answer = {"outputs": outputs, "inputs": None}
+        return {"tensors": describe_tensors(outputs, None)}, (wire.pack(answer),)
+
+    def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        self.bench.clear()
+        return {}, ()
+
+    def on_artifacts(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """The code that TorchInductor generated in this process: the modules that hold a ``call`` function."""
+        files: dict[str, str] = {}
+        room = MAX_ARTIFACT
+        for path in sorted(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).glob("**/*.py")):
+            text = path.read_text(errors="replace")
+            if "def call(" in text and len(text) <= room:
+                files[f"inductor_{len(files)}.py"] = text
+                room -= len(text)
+        return {"files": files}, ()

@@ -1,0 +1,51 @@
+"""Measured limits on disk: one JSON file per device, torch version and thread count."""
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kernelwright.schema import DeviceLimits
+
+_log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """``$KERNELWRIGHT_HOME/limits``, by default ``~/.kernelwright/limits``."""
+    home = os.environ.get("KERNELWRIGHT_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".kernelwright") / "limits"
+
+
+def cached(key: tuple[str, ...], measure: Callable[[], DeviceLimits], refresh: bool = False) -> DeviceLimits:
+    """What was stored under ``key``, or a new measurement, which is then stored.
+
+    A file that cannot be read is measured anew; a folder that cannot be written costs a measurement each time.
+    """
+    text = "\n".join(key)
+    slug = "".join(c if c.isalnum() else "-" for c in key[0].lower()).strip("-")[:40]
+    path = folder() / f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    if not refresh:
+        try:
+            return DeviceLimits.model_validate_json(path.read_text())
+        except FileNotFoundError:
+            _log.debug("no stored limits for %s", key)
+        except (OSError, ValidationError) as error:
+            _log.warning("stored limits %s cannot be read, measuring again: %s", path, error)
+    limits = measure()
+    try:
+        _write(path, limits.model_dump_json(indent=2))
+    except OSError as error:
+        _log.warning("measured limits cannot be stored under %s: %s", path, error)
+    return limits
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: other processes may read at any time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)

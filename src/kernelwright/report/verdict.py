@@ -1,0 +1,88 @@
+"""One verdict in full."""
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from kernelwright.report import words
+from kernelwright.schema import Accuracy, Limits, Timing, Verdict
+
+
+def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
+    """Status and rule, accuracy, timing, limits, warnings and the feedback an author gets."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("status", words.status(verdict.status, verdict.rule))
+    facts.add_row("on", " · ".join(filter(None, (verdict.platform, verdict.device, verdict.target.value))))
+    facts.add_row("isolation", Text(verdict.isolation.value))
+    _add(facts, "labels", verdict.labels)
+    _add(facts, "problem", verdict.problem_labels)
+    if verdict.speedup.eager is not None:
+        facts.add_row("vs eager", words.times(verdict.speedup.eager))
+    if verdict.speedup.best_baseline is not None:
+        facts.add_row(words.versus(verdict.speedup), words.times(verdict.speedup.best_baseline))
+    parts: list[RenderableType] = [facts]
+    if verdict.accuracy is not None:
+        parts.append(_accuracy(verdict.accuracy))
+    if verdict.timing is not None:
+        parts.append(_timing(verdict.timing))
+    if verdict.limits is not None:
+        parts.append(_limits(verdict.limits))
+    parts += [Text(f"warning: {warning}", style="yellow") for warning in verdict.warnings]
+    if verdict.feedback:
+        parts += [Text("feedback", style="dim"), Text(verdict.feedback)]
+    if verdict.seconds:
+        spent = "  ".join(f"{stage} {words.seconds(value)}" for stage, value in verdict.seconds.items())
+        parts.append(Text(f"judged in  {spent}", style="dim"))
+    heading = title or verdict.problem or "verdict"
+    return Panel(Group(*parts), title=Text(heading, style="bold"), title_align="left")
+
+
+def _add(facts: Table, name: str, values: Iterable[str]) -> None:
+    joined = ", ".join(values)
+    if joined:
+        facts.add_row(name, Text(joined))
+
+
+def _accuracy(accuracy: Accuracy) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for name in ("error against float64", "candidate", "eager"):
+        table.add_column(name)
+    rows = (
+        ("norm", accuracy.candidate_norm, accuracy.eager_norm),
+        ("worst element", accuracy.candidate_worst, accuracy.eager_worst),
+    )
+    for name, candidate, eager in rows:
+        table.add_row(name, words.scientific(candidate), words.scientific(eager))
+    meets = "  ".join(f"{name.value} {'yes' if ok else 'no'}" for name, ok in accuracy.passes.items())
+    draws = f"{accuracy.draws} draws, {accuracy.stress_draws} stress draws"
+    return Group(table, Text(f"meets  {meets}   ({draws})", style="dim"))
+
+
+def _timing(timing: Timing) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for name in ("time per call", "median", "95 % interval"):
+        table.add_column(name)
+    rows = [("candidate", timing.candidate_ms, None)]
+    rows += [(words.baseline_name(b.name), b.ms, b.failure) for b in timing.baselines]
+    for name, ms, failure in rows:
+        if ms is None:
+            table.add_row(name, Text("failed", style="yellow"), Text(failure or "", style="dim"))
+        else:
+            table.add_row(name, words.milliseconds(ms), f"{ms.low:.4g}–{ms.high:.4g} ms")
+    counts = f"{timing.blocks} paired blocks, {timing.calls} calls, {timing.rechecked} re-checked"
+    return Group(table, Text(counts, style="dim"))
+
+
+def _limits(limits: Limits) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for name in ("limit of this device", "floor", "reached"):
+        table.add_column(name)
+    moved = f"{limits.bytes_moved / 1e6:.4g} MB to move"
+    table.add_row(moved, f"{limits.byte_floor_ms:.3g} ms", words.percent(limits.byte_share))
+    work = f"{limits.flops / 1e9:.4g} GFLOP of the reference"
+    reached = Text(words.percent(limits.work_share))
+    table.add_row(work, f"{limits.work_floor_ms:.3g} ms", reached.append(" less work") if limits.less_work else reached)
+    return table

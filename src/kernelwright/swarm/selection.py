@@ -1,0 +1,88 @@
+"""Who wins: an attempt that is faster beyond noise than the best baseline, or that baseline itself."""
+
+from collections.abc import Iterable, Sequence
+
+from kernelwright.schema import Attempt, BaselineTiming, Interval, Outcome, Speedup
+
+COMPILER_AUTHOR = "inductor"
+"""The author whose candidates are ``torch.compile`` itself, written down as a file."""
+
+
+def best_attempt(attempts: Iterable[Attempt]) -> Attempt | None:
+    """The correct attempt with the highest median against the best baseline, if the whole interval is above 1.
+
+    ``None`` where there is none: nothing that may be slower than the best baseline ever wins. Of equals the first.
+    """
+    faster = [a for a in attempts if a.verdict.ok and a.verdict.speedup.faster_than_best]
+    return max(faster, key=_median, default=None)
+
+
+def best_against_eager(attempts: Iterable[Attempt]) -> Attempt | None:
+    """The correct attempt with the highest median against eager, among those whose whole interval is above 1.
+
+    For a caller who has only eager to lose, because the best baseline is nothing that could take a module's place.
+    """
+    faster = [a for a in attempts if a.verdict.ok and a.verdict.speedup.faster_than_eager]
+    return max(faster, key=lambda a: a.verdict.speedup.eager.median if a.verdict.speedup.eager else 0.0, default=None)
+
+
+def best_baseline(baselines: Iterable[BaselineTiming]) -> BaselineTiming | None:
+    """The fastest baseline that could be timed."""
+    timed = [b for b in baselines if b.ms is not None]
+    return min(timed, key=lambda b: b.ms.median if b.ms else float("inf"), default=None)
+
+
+def choose(attempts: Sequence[Attempt], baselines: tuple[BaselineTiming, ...], labels: tuple[str, ...]) -> Outcome:
+    """The outcome of a run. Attempts that were not timed cannot win."""
+    winner = best_attempt(attempts)
+    if winner is not None:
+        return Outcome(
+            winner="attempt",
+            attempt=winner.number,
+            speedup=winner.verdict.speedup,
+            baselines=baselines,
+            problem_labels=labels,
+        )
+    stays = best_baseline(baselines)
+    if stays is None:
+        return Outcome(winner="eager", baselines=baselines, problem_labels=labels)
+    written = _as_attempt(stays, attempts)
+    return Outcome(
+        winner=stays.name,
+        attempt=written.number if written else None,
+        speedup=written.verdict.speedup if written else _of_baseline(stays, baselines),
+        baselines=baselines,
+        problem_labels=labels,
+    )
+
+
+def _as_attempt(baseline: BaselineTiming, attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that is this ``torch.compile`` baseline as a file, unless it was measured to be slower."""
+    if not baseline.name.startswith("compile"):
+        return None
+    same = [
+        a
+        for a in attempts
+        if a.author == COMPILER_AUTHOR
+        and a.verdict.ok
+        and a.verdict.speedup.best_baseline is not None
+        and a.verdict.speedup.best_baseline.high >= 1.0
+    ]
+    return max(same, key=_median, default=None)
+
+
+def _median(attempt: Attempt) -> float:
+    interval = attempt.verdict.speedup.best_baseline
+    return interval.median if interval else 0.0
+
+
+def _of_baseline(stays: BaselineTiming, baselines: tuple[BaselineTiming, ...]) -> Speedup:
+    """The baseline's own standing. Its times were not paired with eager's, so the interval is the widest that fits."""
+    eager = next((b.ms for b in baselines if b.name == "eager"), None)
+    ms = stays.ms
+    ratio = None
+    if eager is not None and ms is not None:
+        ratio = Interval(median=eager.median / ms.median, low=eager.low / ms.high, high=eager.high / ms.low)
+    if stays.name == "eager":
+        ratio = Interval(median=1.0, low=1.0, high=1.0)
+    return Speedup(eager=ratio, best_baseline=Interval(median=1.0, low=1.0, high=1.0), best_baseline_name=stays.name)

@@ -1,0 +1,22 @@
+"""What the swarm needs of a judge, and no more: ``kernelwright.judge.JudgeSession`` fits, and so does a fake."""
+
+from typing import Protocol
+
+from kernelwright.schema import BaselineTiming, Candidate, Verdict
+
+
+class Session(Protocol):
+    """One problem on one platform."""
+
+    @property
+    def problem_labels(self) -> tuple[str, ...]:
+        """What the judge found about the problem itself."""
+        ...
+
+    def baselines(self) -> tuple[BaselineTiming, ...]:
+        """Every baseline, timed or failed."""
+        ...
+
+    def judge(self, candidate: Candidate, *, trusted: bool = False) -> Verdict:
+        """The verdict; never raises for what the candidate does."""
+        ...

@@ -1,0 +1,93 @@
+"""A run with the real rooms behind it: platform, judge and authors looked up by the names in its settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kernelwright.schema import Budget, Precision, Problem, Run, RunSettings, RunState, Target
+from kernelwright.swarm.observer import Observer
+
+if TYPE_CHECKING:
+    from kernelwright.store import Store
+    from kernelwright.swarm.swarm import Swarm
+
+
+def settings_for(
+    problem: Problem,
+    *,
+    target: Target | None = None,
+    authors: tuple[str, ...] = (),
+    budget: Budget | None = None,
+    precision: Precision = Precision.STRICT,
+    platform: str | None = None,
+) -> RunSettings:
+    """Settings with every default written out, so that the stored run can be repeated.
+
+    Raises ``LookupError`` (one line) for an author or platform that does not exist.
+    """
+    from kernelwright import authors as registry
+    from kernelwright import platforms
+
+    names = authors or registry.default_names(target)
+    for name in names:
+        registry.get(name)
+    return RunSettings(
+        problem=problem,
+        target=target,
+        authors=names,
+        budget=budget or Budget(seconds=300.0),
+        precision=precision,
+        platform=platforms.get(platform).name,
+    )
+
+
+def start_run(settings: RunSettings, store: "Store", observer: Observer | None = None, *, unsafe: bool = False) -> Run:
+    """Optimize one problem from the beginning. ``unsafe``: judge authors nobody vouches for without isolation."""
+    with _swarm(settings, store, observer, unsafe) as swarm:
+        return swarm.start(settings)
+
+
+def resume_run(
+    run_id: str,
+    store: "Store",
+    observer: Observer | None = None,
+    *,
+    budget: Budget | None = None,
+    unsafe: bool = False,
+) -> Run:
+    """Go on with a run. ``budget`` replaces the run's own, counted from its start.
+
+    A finished run is returned as it is, unless there is a new budget. Raises ``NotStoredError`` for an unknown id.
+    """
+    run = store.run(run_id)
+    if budget is not None:
+        store.set_budget(run_id, budget)
+    elif run.state is RunState.FINISHED:
+        return run
+    with _swarm(run.settings, store, observer, unsafe) as swarm:
+        return swarm.resume(run_id)
+
+
+@contextmanager
+def _swarm(settings: RunSettings, store: "Store", observer: Observer | None, unsafe: bool) -> Iterator["Swarm"]:
+    from kernelwright import authors, platforms
+    from kernelwright.judge import JudgeSession, JudgeSettings
+    from kernelwright.swarm.swarm import Swarm
+
+    platform = platforms.get(settings.platform)
+    task = authors.Task(
+        problem=settings.problem,
+        facts=platform.facts(),
+        platform=platform.name,
+        precision=settings.precision,
+        target=settings.target,
+    )
+    judge = JudgeSettings(precision=settings.precision, unsafe=unsafe, timing_budget=_timing_budget(settings.budget))
+    with JudgeSession(settings.problem, platform, judge) as session:
+        yield Swarm(store, session, [authors.get(name) for name in settings.authors], task, observer=observer)
+
+
+def _timing_budget(budget: Budget) -> float:
+    """Seconds for timing one candidate: a small budget should see several candidates, not one measured to the end."""
+    longest, shortest, share = 20.0, 2.0, 0.05
+    return longest if budget.seconds is None else min(longest, max(shortest, share * budget.seconds))

@@ -1,0 +1,20 @@
+"""Ends the process with exit status 0 while it is imported.
+
+Tries: to look like a run that ended well.
+Might work: harnesses that read the exit status only.
+
+problem: relu
+expect: compile_failed|crashed|rejected|runtime_failed
+"""
+
+import sys
+
+import torch
+from torch import nn
+
+sys.exit(0)
+
+
+class ModelNew(nn.Module):
+    def forward(self, x):
+        return torch.zeros_like(x)

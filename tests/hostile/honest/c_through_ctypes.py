@@ -1,0 +1,41 @@
+"""C compiled with gcc while the file is imported, called through ctypes.
+
+problem: relu
+target: cpp
+platform: cpu
+"""
+
+import ctypes
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+SOURCE = """
+void relu(const float *x, float *y, long n) {
+    for (long i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+}
+"""
+
+
+def build():
+    folder = Path(tempfile.mkdtemp())
+    (folder / "relu.c").write_text(SOURCE)
+    command = ["gcc", "-O3", "-shared", "-fPIC", "-o", str(folder / "relu.so"), str(folder / "relu.c")]
+    subprocess.run(command, check=True)
+    library = ctypes.CDLL(str(folder / "relu.so"))
+    library.relu.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
+    return library.relu
+
+
+RELU = build()
+
+
+class ModelNew(nn.Module):
+    def forward(self, x):
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        RELU(x.data_ptr(), y.data_ptr(), x.numel())
+        return y

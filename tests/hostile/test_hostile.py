@@ -1,0 +1,43 @@
+"""Every hostile candidate gets the verdict its header names, and costs nothing but that verdict."""
+
+from itertools import groupby
+
+import pytest
+from conftest import Court, Watch
+from hostile_samples import Sample, honest, hostile
+
+from kernelwright.schema import Isolation, Status
+
+
+def cases() -> list[Sample]:
+    """All samples that show themselves without timing, each problem's followed by an honest witness."""
+    witnesses = {s.problem: s for s in honest() if s.platform is None and not s.slow}
+    untimed = sorted((s for s in hostile() if not s.timing), key=lambda s: (s.problem, s.limit or 0.0, s.name))
+    found: list[Sample] = []
+    for (problem, limit), group in groupby(untimed, key=lambda s: (s.problem, s.limit)):
+        witness = witnesses[problem]
+        found += [*group, Sample(path=witness.path, problem=problem, limit=limit)]
+    return found
+
+
+@pytest.mark.parametrize("sample", cases(), ids=lambda s: f"{s.problem}-{s.name}")
+def test_verdict(sample: Sample, court: Court, watch: Watch):
+    verdict = court.judge(sample)
+    if verdict.isolation is Isolation.NONE:
+        pytest.skip("no isolation on this machine: see kernelwright doctor")
+    if not sample.expect:
+        assert verdict.status is Status.CORRECT, f"an honest candidate after the hostile ones: {verdict.feedback}"
+        return
+    assert verdict.status is not Status.CORRECT
+    assert verdict.status.value in sample.expect, f"{verdict.status} ({verdict.rule}): {verdict.feedback}"
+    assert verdict.feedback
+    assert sample.feedback in verdict.feedback
+    assert len(verdict.feedback) < 20_000
+
+
+def test_nothing_is_left(court: Court, watch: Watch):
+    court.adjourn()
+    assert watch.left_processes() == set()
+    assert watch.left_files() == set()
+    after = Watch()
+    assert after.state == watch.state

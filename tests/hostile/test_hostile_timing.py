@@ -1,0 +1,31 @@
+"""Hostile candidates that only timed calls can show: caught, or at least not called faster than they are."""
+
+import pytest
+from conftest import Court, Watch
+from hostile_samples import Sample, hostile
+
+from kernelwright.schema import Isolation, Status
+
+TIMED = sorted((s for s in hostile() if s.timing), key=lambda s: (s.problem, s.name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", TIMED, ids=lambda s: f"{s.problem}-{s.name}")
+def test_timed_verdict(sample: Sample, court: Court, watch: Watch):
+    verdict = court.judge(sample)
+    if verdict.isolation is Isolation.NONE:
+        pytest.skip("no isolation on this machine: see kernelwright doctor")
+    if verdict.status is Status.CORRECT:
+        assert "no_gain" in sample.expect, f"speedup {verdict.speedup.eager}"
+        assert verdict.timing is not None
+        assert not verdict.speedup.faster_than_eager
+        assert not verdict.speedup.faster_than_best
+    else:
+        assert verdict.status.value in sample.expect, f"{verdict.status} ({verdict.rule}): {verdict.feedback}"
+
+
+def test_nothing_is_left_after_timing(court: Court, watch: Watch):
+    court.adjourn()
+    assert watch.left_processes() == set()
+    assert watch.left_files() == set()
+    assert Watch().state == watch.state
