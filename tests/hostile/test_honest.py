@@ -1,7 +1,7 @@
 """Honest candidates are correct, whatever their numerics, their language and their names for the weights."""
 
 import pytest
-from conftest import Court
+from hostile_court import Court
 from hostile_samples import Sample, honest
 
 from kernelwright.schema import Isolation, Status

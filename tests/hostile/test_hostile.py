@@ -3,7 +3,7 @@
 from itertools import groupby
 
 import pytest
-from conftest import Court, Watch
+from hostile_court import Court, Watch
 from hostile_samples import Sample, honest, hostile
 
 from kernelwright.schema import Isolation, Status

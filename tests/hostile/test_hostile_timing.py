@@ -1,7 +1,7 @@
 """Hostile candidates that only timed calls can show: caught, or at least not called faster than they are."""
 
 import pytest
-from conftest import Court, Watch
+from hostile_court import Court, Watch
 from hostile_samples import Sample, hostile
 
 from kernelwright.schema import Isolation, Status

@@ -58,21 +58,24 @@ class _Tensor:
     def complaint(self, leaf: Any) -> str | None:
         if type(leaf) is not torch.Tensor and type(leaf) is not torch.nn.Parameter:
             return f"is a {type(leaf).__name__}, verified was a plain tensor"
-        if leaf.shape != self.shape:
-            return f"shape {list(leaf.shape)}, verified was {list(self.shape)}"
-        if leaf.dtype != self.dtype:
-            return f"dtype {leaf.dtype}, verified was {self.dtype}"
-        if leaf.device.type != self.device.type:
-            return f"on {leaf.device}, verified was {self.device}"
+        if (leaf.shape, leaf.dtype, leaf.device.type) != (self.shape, self.dtype, self.device.type):
+            return f"{_described(leaf)}, verified was {_described(self)}"
         if leaf.layout is not torch.strided or leaf.stride() != self.strides:
             return "another memory layout than was verified"
         if leaf.is_conj() or leaf.is_neg() or leaf.data_ptr() % _ALIGNMENT:
             return "a view that was not verified"
+        return self._values(leaf)
+
+    def _values(self, leaf: torch.Tensor) -> str | None:
         if self.fixed is not None and not torch.equal(leaf, self.fixed.to(leaf.device)):
             return "other values than the only ones that were verified"
         if self.infinite is not None and not torch.equal(~torch.isfinite(leaf), self.infinite.to(leaf.device)):
             return "infinite entries in other places than were verified"
         return None
+
+
+def _described(tensor: "torch.Tensor | _Tensor") -> str:
+    return f"{list(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} on {tensor.device.type}"
 
 
 def _other(leaf: Any, verified: Any) -> str | None:

@@ -18,10 +18,10 @@ def judge(
     problem: ProblemLike,
     source: str | Path,
     target: str | Target | None = None,
+    *,
     precision: str | Precision = "strict",
     timing: bool = True,
     unsafe: bool = False,
-    *,
     platform: str | None = None,
 ) -> Verdict:
     """Build, check and time one candidate.

@@ -21,6 +21,7 @@ def optimize(
     module: nn.Module,
     inputs: Sequence[Any] | torch.Tensor,
     budget: str | Budget = "5m",
+    *,
     authors: Sequence[str] | None = None,
     target: str | Target | None = None,
     precision: str | Precision = "strict",
@@ -64,7 +65,7 @@ def optimize(
 
 
 def _in_use(run: Run, attempts: tuple[Attempt, ...]) -> Attempt | None:
-    """The outcome's attempt. Where the best baseline is no file, what is faster than the module itself is still a gain."""
+    """The outcome's attempt. Where the best baseline is no file, what is faster than the module is still a gain."""
     outcome = run.outcome
     if outcome is None or outcome.winner == "eager":
         return None

@@ -37,6 +37,7 @@ def worker_environment(scratch: str) -> dict[str, str]:
         "USER": "candidate",
         "LOGNAME": "candidate",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and Path(p).is_dir()),
         "TORCHINDUCTOR_CACHE_DIR": f"{scratch}/inductor",
         "TRITON_CACHE_DIR": f"{scratch}/triton",

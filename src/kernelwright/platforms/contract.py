@@ -43,7 +43,7 @@ class Platform(Protocol):
         ...
 
     def limits(self, refresh: bool = False) -> DeviceLimits:
-        """Measured on this device (a few seconds), or what an earlier measurement stored; ``refresh`` measures again."""
+        """Measured on this device in a few seconds, or what an earlier call stored; ``refresh`` measures again."""
         ...
 
     def synchronize(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,22 +61,28 @@ def memory_available() -> int:
 
 def _group(file: str, field: str | None = None) -> int | None:
     """A number of this process's control group (version 2); ``None`` where there is no such limit."""
-    path = _CGROUP / file
-    try:
-        text = path.read_text()
-    except OSError:  # version 1, no control groups, or another system
+    text = next((path.read_text() for path in _group_files(file) if path.exists()), None)
+    if text is None:  # version 1, no control groups, or another system
         return None
     if field is not None:
         text = next((line.split()[1] for line in text.splitlines() if line.split()[0] == field), "max")
     return int(text) if text.strip().isdigit() else None
 
 
+def _group_files(file: str) -> list[Path]:
+    """Where the file may be: in this process's own group, or at the root as a container sees it."""
+    membership = Path("/proc/self/cgroup")
+    lines = membership.read_text().splitlines() if membership.exists() else []
+    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    return [_CGROUP / own / file, _CGROUP / file]
+
+
 def _size(text: str) -> int:
     """``32768K``, ``1M`` or ``7912408 kB`` in bytes."""
-    digits = text.split()[0] if text.split() else "0"
-    unit = text.strip().removesuffix("B").rstrip()[-1:].upper()
-    scale = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(unit, 1)
-    return int(digits.rstrip("KMGkmgB")) * scale
+    match = re.match(r"\s*(\d+)\s*([KMG]?)", text, re.IGNORECASE)
+    if match is None:
+        return 0
+    return int(match[1]) * {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(match[2].upper(), 1)
 
 
 def _sysctl(name: str) -> str:

@@ -122,7 +122,7 @@ def _launch_seconds(device: str, synchronize: Callable[[], None], calls: int = 2
 
 
 def _best_seconds(call: Callable[[], object], synchronize: Callable[[], None], budget: float) -> float:
-    """Seconds of one call: the best of batches that each last about a tenth of ``budget``, at least three batches."""
+    """Seconds of one call: the best of batches that last about a tenth of ``budget`` each, twice ``budget`` at most."""
     call()
     synchronize()
     began = time.perf_counter()
@@ -131,7 +131,7 @@ def _best_seconds(call: Callable[[], object], synchronize: Callable[[], None], b
     once = max(time.perf_counter() - began, 1e-7)
     batch = max(1, min(1000, int(budget / 10 / once)))
     best, spent, batches = once, once, 0
-    while batches < 3 or (spent < budget and batches < 20):
+    while spent < 2 * budget and (batches < 3 or (spent < budget and batches < 20)):
         began = time.perf_counter()
         for _ in range(batch):
             call()
@@ -140,6 +140,4 @@ def _best_seconds(call: Callable[[], object], synchronize: Callable[[], None], b
         best = min(best, took / batch)
         spent += took
         batches += 1
-        if batches >= 1 and spent > 2 * budget:
-            break
     return best

@@ -96,4 +96,6 @@ class LiveObserver:
         if self._run is None:
             return ""
         elapsed = time.monotonic() - self._began
-        return live_table(self._run, self._attempts, self._baselines, elapsed, self._doing, self._best)
+        return live_table(
+            self._run, self._attempts, self._baselines, elapsed=elapsed, doing=self._doing, best=self._best
+        )

@@ -16,6 +16,7 @@ def live_table(
     run: Run,
     attempts: Sequence[Attempt],
     baselines: Sequence[BaselineTiming],
+    *,
     elapsed: float,
     doing: str,
     best: Attempt | None,

@@ -50,7 +50,8 @@ def type_of(value: Any) -> Type:
 class Lowering:
     """The nodes made so far. ``place`` maps each traced node to its position."""
 
-    def __init__(self, program_nodes: list[FxNode]) -> None:
+    def __init__(self, program_nodes: list[FxNode], makers: Mapping[str, Maker]) -> None:
+        self.makers = makers
         self.nodes: list[Node] = []
         self.place: dict[FxNode, int] = {}
         self.baked: dict[FxNode, Any] = {}
@@ -78,7 +79,10 @@ class Lowering:
 
     def make(self, op: str, *operands: Any, **attrs: Any) -> int:
         """A vocabulary operation on traced tensors or numbers. ``TypeError`` where its inference refuses."""
-        args = tuple(self.arg(o) for o in operands)
+        return self.join(op, *(self.arg(o) for o in operands), **attrs)
+
+    def join(self, op: str, *args: int, **attrs: Any) -> int:
+        """As ``make``, on positions."""
         packed = attributes(**attrs)
         return self.add(Node(op, args, packed, VOCABULARY[op].infer(dict(packed), [self._tensor(a) for a in args])))
 
@@ -104,13 +108,13 @@ class Lowering:
         if _base(node).startswith(("_assert", "sym_constrain", "_check")):
             return None
         bound = bind(node)
-        maker = _makers().get(_base(node))
+        maker = self.makers.get(_base(node))
         if maker is not None:
             try:
                 made = maker(self, node, bound)
             except TypeError:
                 made = None  # a use of the call that the vocabulary does not cover: kept word for word
-            if made is not None and self.nodes[made].type == _result_type(node):
+            if made is not None and self.nodes[made].type == _wanted_type(node):
                 return made
         return self._opaque(node)
 
@@ -148,15 +152,17 @@ class Lowering:
         attrs: dict[str, Any] = {"target": str(target), "args": args, "kwargs": kwargs}
         if torch.Tag.nondeterministic_seeded in target.tags and not _switched_off(bind(node)):
             attrs["impure"] = len(self.nodes)  # every draw of random numbers is its own
-        return self.add(Node("opaque", tuple(operands), attributes(**attrs), _result_type(node)))
+        return self.add(Node("opaque", tuple(operands), attributes(**attrs), type_of(node.meta["val"])))
 
 
-def lower_graph(nodes: list[FxNode], leaves: Callable[[Lowering, FxNode], None]) -> tuple[Graph, tuple[Any, ...]]:
+def lower_graph(
+    nodes: list[FxNode], leaves: Callable[[Lowering, FxNode], None], makers: Mapping[str, Maker]
+) -> tuple[Graph, tuple[Any, ...]]:
     """The Graph of a traced program, and its outputs: slots into ``Graph.outputs``, or plain Python values.
 
-    ``leaves`` places each placeholder. Raises ``LoweringError``.
+    ``leaves`` places each placeholder; ``makers`` is the vocabulary by ATen name. Raises ``LoweringError``.
     """
-    low = Lowering(nodes)
+    low = Lowering(nodes, makers)
     results: tuple[Any, ...] = ()
     outputs: list[int] = []
     for node in nodes:
@@ -198,11 +204,10 @@ def used_parts(node: FxNode) -> set[int]:
     return {int(user.args[1]) for user in node.users if user.target is operator.getitem and user.users}  # type: ignore[arg-type]
 
 
-def _result_type(node: FxNode) -> Type:
+def _wanted_type(node: FxNode) -> Type:
+    """The type of what is used of the result: the first part alone, where no other is."""
     value = node.meta["val"]
-    if isinstance(value, tuple | list) and used_parts(node) <= {0} and _base(node) in _first_part_only():
-        return type_of(value[0])
-    return type_of(value)
+    return type_of(value[0] if isinstance(value, tuple | list) and used_parts(node) <= {0} else value)
 
 
 def _switched_off(bound: Bound) -> bool:
@@ -222,15 +227,3 @@ def _base(node: FxNode) -> str:
 
 def _name(node: FxNode) -> str:
     return str(node.target).removeprefix("aten.")
-
-
-def _makers() -> Mapping[str, Maker]:
-    from kernelwright.authors.graph.vocabulary import MAKERS
-
-    return MAKERS
-
-
-def _first_part_only() -> frozenset[str]:
-    from kernelwright.authors.graph.vocabulary import FIRST_PART_ONLY
-
-    return FIRST_PART_ONLY

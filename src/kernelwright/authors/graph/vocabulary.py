@@ -46,8 +46,7 @@ def _binary(op: str) -> Maker:
             return low.make(op, left, right)
         if not isinstance(right, FxNode):
             return low.make(op, left, scale * right)
-        low.place[node] = low.make("mul", right, scale)  # x + alpha·y; the result takes the place over
-        return low.make(op, left, node)
+        return low.join(op, low.arg(left), low.make("mul", right, scale))
 
     return make
 
@@ -251,8 +250,3 @@ MAKERS: dict[str, Maker] = {
     **{f"max_pool{n}d": _max_pool(n) for n in (1, 2, 3)},
     **{f"max_pool{n}d_with_indices": _max_pool(n) for n in (2, 3)},
 }
-
-FIRST_PART_ONLY = frozenset(
-    {"max", "min", "_native_batch_norm_legit_no_training", "max_pool2d_with_indices", "max_pool3d_with_indices"}
-)
-"""Calls with several results that the vocabulary replaces when only the first is used."""

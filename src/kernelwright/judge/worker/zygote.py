@@ -14,7 +14,7 @@ from typing import Any
 
 from kernelwright.judge.channel import Channel, ChannelClosed, readable
 from kernelwright.judge.worker import cell
-from kernelwright.judge.worker.processes import Usage, descendants_usage
+from kernelwright.judge.worker.processes import Usage, descendants_memory, descendants_usage
 
 WATCH_SECONDS = 0.05
 
@@ -35,7 +35,6 @@ class Zygote:
         self.control = control
         self.namespaces = namespaces
         self.cells: dict[int, Cell] = {}
-        self.resident = descendants_usage(os.getpid()).resident if sys.platform == "linux" else 0
 
     def serve(self) -> None:
         """Answer until the judge closes the connection."""
@@ -68,9 +67,7 @@ class Zygote:
             os.close(read_end)
             _candidate_main(self, message, channel_fd, output_fd, write_end)
         os.close(write_end)
-        # resident memory counts the pages shared with us once in each of the cell's three processes
-        shared = 3 * self.resident
-        self.cells[number] = Cell(pid, read_end, message["memory_bytes"] + shared, message["max_processes"])
+        self.cells[number] = Cell(pid, read_end, message["memory_bytes"], message["max_processes"])
         return {"op": "spawned", "pid": pid}
 
     def on_usage(self, message: dict[str, Any], _fds: list[int]) -> dict[str, Any]:
@@ -125,10 +122,10 @@ class Zygote:
         for found in self.cells.values():
             if found.killed is None:
                 used = descendants_usage(found.pid)
-                if used.resident > found.memory_bytes:
-                    found.killed = "memory"
-                elif used.processes > found.max_processes:
+                if used.processes > found.max_processes:
                     found.killed = "processes"
+                elif used.resident > found.memory_bytes and descendants_memory(found.pid) > found.memory_bytes:
+                    found.killed = "memory"  # resident memory counts what is shared with us many times over
                 if found.killed:
                     os.kill(found.pid, signal.SIGKILL)
 

@@ -1,0 +1,175 @@
+"""From a Problem to a Graph, with everything that a printed module needs around it."""
+
+import copy
+import inspect
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.fx import Node as FxNode
+from torch.utils import _pytree as pytree
+
+from kernelwright.authors.author import AuthorError
+from kernelwright.authors.graph.ir import Graph, Slot, TensorType
+from kernelwright.authors.graph.lower import Lowering, LoweringError, lower_graph, type_of
+from kernelwright.authors.graph.vocabulary import MAKERS
+from kernelwright.problems import load
+from kernelwright.schema import Problem, ProblemError
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How a printed module is called, and what it returns."""
+
+    parameters: tuple[str, ...]
+    """Names of forward's positional parameters."""
+    inputs: tuple[str, ...]
+    """Per tensor input (the ``index`` of an ``input`` node): the expression that reaches it, such as ``xs[0]``."""
+    baked: tuple[str, ...]
+    """Arguments that are no tensors, with the value the module was made for: ``k = 3``."""
+    output: Any
+    """Nested tuples, lists and dicts of slots into ``Graph.outputs`` and plain values."""
+    writes: tuple[tuple[str, int], ...] = ()
+    """In-place effects: an expression (``self.cache``, ``x``) and the output slot that is copied into it."""
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A module as a Graph."""
+
+    graph: Graph
+    interface: Interface
+    module: nn.Module
+    """The reference, for names, shapes and types of its state."""
+    constants: dict[str, torch.Tensor]
+    """Tensors that are not in ``state_dict``: non-persistent buffers, plain attributes, literals of ``forward``."""
+
+
+def capture_problem(problem: Problem) -> Captured:
+    """The Problem's reference as a Graph. Raises ``AuthorError`` with one line that says what stands in the way."""
+    try:
+        loaded = load(problem)
+        module, inputs = loaded.build(0), loaded.draw(0)
+        plain = _plain_leaves(inputs)
+        varying = bool(plain) and plain != _plain_leaves(loaded.draw(1))
+    except ProblemError as error:
+        raise AuthorError(error) from error
+    if varying:
+        raise AuthorError("an argument that is no tensor changes from draw to draw")
+    return capture(module, inputs)
+
+
+def capture(module: nn.Module, inputs: Sequence[Any]) -> Captured:
+    """A module in eval mode as a Graph, traced with these positional inputs. Raises ``AuthorError``."""
+    try:
+        program = _export(copy.deepcopy(module).eval(), tuple(inputs))
+        return _lower(program, module, tuple(inputs))
+    except (LoweringError, KeyError) as error:
+        raise AuthorError(f"the module cannot be written as a graph: {error}") from error
+
+
+def _export(module: nn.Module, inputs: tuple[Any, ...]) -> ExportedProgram:
+    """Exported and functionalised, but not decomposed: ``linear`` stays ``linear``."""
+    failures: list[str] = []
+    for strict in (False, True):
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore")
+                return torch.export.export(module, inputs, strict=strict).run_decompositions({})
+        except Exception as error:  # export runs the user's code, and fails in as many ways
+            failures.append(f"{type(error).__name__}: {error}".splitlines()[0])
+    raise AuthorError(f"torch.export cannot capture the module: {failures[0]}")
+
+
+def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...]) -> Captured:
+    parameters, reached = _forward_names(module, inputs)
+    specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+    leaves = iter(reached)
+    inputs_found: list[str] = []
+    baked: list[str] = []
+    reached_by: dict[str, str] = {}
+    constants: dict[str, torch.Tensor] = {}
+
+    def place(low: Lowering, node: FxNode) -> None:
+        spec = specs[node.name]
+        if spec.kind is InputKind.USER_INPUT:
+            access, value = next(leaves)
+            reached_by[node.name] = access
+            if isinstance(spec.arg, ConstantArgument) or not isinstance(value, torch.Tensor):
+                low.baked[node] = value
+                baked.append(f"{access} = {value!r}")
+                return
+            type_ = _tensor_type(node)
+            low.place[node] = low.leaf("input", type_, index=len(inputs_found))
+            inputs_found.append(access)
+        elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
+            assert spec.target is not None
+            if spec.kind is InputKind.CONSTANT_TENSOR or spec.persistent is False:
+                constants[spec.target] = program.constants[spec.target]
+            low.place[node] = low.leaf("weight", _tensor_type(node), name=spec.target)
+        else:
+            raise LoweringError(f"an input of kind {spec.kind.name}")
+
+    graph, results = lower_graph(list(program.graph.nodes), place, MAKERS)
+    user: list[Any] = []
+    writes: list[tuple[str, int]] = []
+    for spec, result in zip(program.graph_signature.output_specs, results, strict=True):
+        if spec.kind is OutputKind.USER_OUTPUT:
+            user.append(result)
+        elif spec.kind in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION):
+            assert spec.target is not None and isinstance(result, Slot)
+            buffer = spec.kind is OutputKind.BUFFER_MUTATION
+            writes.append((f"self.{spec.target}" if buffer else reached_by[spec.target], result.position))
+        else:
+            raise LoweringError(f"an output of kind {spec.kind.name}")
+    out_spec = program.call_spec.out_spec
+    assert out_spec is not None
+    output = pytree.tree_unflatten(user, out_spec)
+    _check_plain(output)
+    interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, tuple(writes))
+    return Captured(graph, interface, module, constants)
+
+
+def _tensor_type(node: FxNode) -> TensorType:
+    type_ = type_of(node.meta["val"])
+    assert isinstance(type_, TensorType)
+    return type_
+
+
+def _forward_names(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[tuple[str, ...], list[tuple[str, Any]]]:
+    """Parameter names of ``forward`` for these inputs, and each leaf of the inputs with how to reach it."""
+    names: list[str] = []
+    for parameter in inspect.signature(module.forward).parameters.values():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            names.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}_{k}" for k in range(len(names), len(inputs))]
+    names = names[: len(inputs)]
+    reached: list[tuple[str, Any]] = []
+    for name, value in zip(names, inputs, strict=True):
+        for path, leaf in pytree.tree_flatten_with_path(value)[0]:
+            reached.append((name + pytree.keystr(path), leaf))
+    return tuple(names), reached
+
+
+def _check_plain(output: Any) -> None:
+    """Outputs are printed as literals: only tuples, lists and dicts with plain keys can be."""
+    if type(output) in (tuple, list):
+        for part in output:
+            _check_plain(part)
+    elif type(output) is dict:
+        for key, part in output.items():
+            if not isinstance(key, str | int):
+                raise LoweringError(f"the output is a dict with the key {key!r}")
+            _check_plain(part)
+    elif not (output is None or isinstance(output, Slot | bool | int | float | str)):
+        raise LoweringError(f"the output is a {type(output).__name__}")
+
+
+def _plain_leaves(inputs: Sequence[Any]) -> list[Any]:
+    return [leaf for leaf in pytree.tree_leaves(list(inputs)) if not isinstance(leaf, torch.Tensor)]

@@ -1,0 +1,167 @@
+"""What this machine can do: facts for ``kernelwright doctor``, with the one command that brings what is missing."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from kernelwright.schema import DeviceFacts, Record, Target
+
+VERSION_SECONDS = 10.0
+
+
+class Check(Record):
+    """One thing that is there or not."""
+
+    name: str
+    available: bool
+    detail: str = ""
+    fix: str = ""
+    """The one command that brings it; empty when it is there, or when no command can."""
+
+
+class DeviceCheck(Record):
+    """One platform of this machine."""
+
+    platform: str
+    available: bool
+    why_not: str | None = None
+    facts: DeviceFacts | None = None
+
+
+PROVIDERS: Mapping[str, tuple[str, ...]] = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "ollama": ("OLLAMA_HOST",),
+}
+
+
+def devices() -> tuple[DeviceCheck, ...]:
+    from kernelwright import platforms
+
+    found: list[DeviceCheck] = []
+    for name in platforms.names():
+        try:
+            platform = platforms.get(name)
+            why_not = platform.why_not()
+            facts = platform.facts() if why_not is None else None
+        except (LookupError, RuntimeError) as error:  # another package's platform, or a driver that breaks off
+            why_not, facts = " ".join(str(error).split()), None
+        found.append(DeviceCheck(platform=name, available=facts is not None, why_not=why_not, facts=facts))
+    return tuple(found)
+
+
+def compilers() -> tuple[Check, ...]:
+    return tuple(
+        _program(name, fix)
+        for name, fix in (
+            ("g++", _system("g++", "xcode-select --install")),
+            ("clang", _system("clang", "xcode-select --install")),
+            ("nvcc", _system("nvidia-cuda-toolkit", "")),
+            ("ninja", "pip install ninja"),
+        )
+    )
+
+
+def isolation() -> tuple[Check, ...]:
+    from kernelwright.judge.isolation import describe
+
+    return tuple(
+        Check(name=name, available=available, detail=detail, fix="" if available else fix)
+        for name, available, detail, fix in describe()
+    )
+
+
+def extras() -> tuple[Check, ...]:
+    return (
+        _package("egglog", "pip install 'kernelwright[rewrite]'"),
+        _package("onnxruntime", "pip install 'kernelwright[onnx]'"),
+        _package("triton", "pip install triton" if sys.platform == "linux" else ""),
+    )
+
+
+def authors() -> tuple[Check, ...]:
+    from kernelwright import authors as registry
+
+    found: list[Check] = []
+    for name in registry.names():
+        try:
+            languages = ", ".join(sorted(registry.get(name).targets))
+            found.append(Check(name=name, available=True, detail=f"writes {languages}"))
+        except (LookupError, ImportError) as error:
+            found.append(Check(name=name, available=False, detail=" ".join(str(error).split())))
+    return (*found, Check(name="file:PATH", available=True, detail="a candidate that you wrote"))
+
+
+def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[DeviceCheck, ...]) -> tuple[Check, ...]:
+    """Which languages can be built and run here, given the compilers, extras and devices."""
+    by_name = {check.name: check for check in (*tools, *packages)}
+    has = {device.platform for device in found if device.available}
+    compiler = by_name["g++"] if by_name["g++"].available or not by_name["clang"].available else by_name["clang"]
+    gpu = Check(name="GPU", available="cuda" in has, detail="no NVIDIA GPU")
+    mac = Check(name="Mac", available="mps" in has, detail="no Apple GPU")
+    needs: dict[Target, tuple[Check, ...]] = {
+        Target.TORCH: (),
+        Target.CPP: (compiler, by_name["ninja"]),
+        Target.TRITON: (gpu, by_name["triton"]),
+        Target.CUDA: (gpu, by_name["nvcc"], by_name["ninja"]),
+        Target.METAL: (mac,),
+    }
+    return tuple(_target(target, parts) for target, parts in needs.items())
+
+
+def providers(environment: Mapping[str, str] = os.environ) -> tuple[Check, ...]:
+    """Which language models could be asked. Names of variables only: what they hold is nobody's business."""
+    found: list[Check] = []
+    for name, variables in PROVIDERS.items():
+        present = [variable for variable in variables if environment.get(variable)]
+        detail = f"{present[0]} is set" if present else f"{' or '.join(variables)} is not set"
+        fix = "" if present else f"export {variables[0]}=…"
+        found.append(Check(name=name, available=bool(present), detail=detail, fix=fix))
+    return tuple(found)
+
+
+def package_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _target(target: Target, needs: tuple[Check, ...]) -> Check:
+    missing = [check for check in needs if not check.available]
+    detail = "; ".join(check.detail or f"{check.name} is missing" for check in missing)
+    return Check(
+        name=target.value, available=not missing, detail=detail, fix=next((c.fix for c in missing if c.fix), "")
+    )
+
+
+def _program(name: str, fix: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return Check(name=name, available=False, detail=f"{name} is not on the PATH", fix=fix)
+    try:
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(name=name, available=False, detail=f"{path} does not run: {type(error).__name__}", fix=fix)
+    lines = [line for line in said.splitlines() if line.strip()]
+    release = next((line for line in lines if "release" in line), lines[0] if lines else "")  # nvcc says it in line 4
+    return Check(name=name, available=True, detail=f"{path}: {release.strip()}")
+
+
+def _package(name: str, fix: str) -> Check:
+    if importlib.util.find_spec(name) is None:
+        return Check(name=name, available=False, detail=f"{name} is not installed", fix=fix)
+    return Check(name=name, available=True, detail=package_version(name) or "")
+
+
+def _system(debian: str, mac: str) -> str:
+    return mac if sys.platform == "darwin" else f"sudo apt-get install -y {debian}"

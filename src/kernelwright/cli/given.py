@@ -1,0 +1,93 @@
+"""What the user gave, checked and turned into values."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from kernelwright.cli.usage import fail, usage_errors
+
+if TYPE_CHECKING:
+    from kernelwright.platforms import Platform
+    from kernelwright.schema import Budget, Precision, Problem, Target
+    from kernelwright.store import Store
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def problem(path: str) -> "Problem":
+    from kernelwright.problems import from_file
+    from kernelwright.schema import ProblemError
+
+    with usage_errors(ProblemError):
+        readable_file(path, "problem")
+        return from_file(path)
+
+
+def readable_file(path: str, what: str) -> str:
+    """The text of a file that the user named."""
+    file = Path(path)
+    if not file.exists():
+        fail(f"no such {what} file: {path}")
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {what} file {path}: {getattr(error, 'strerror', None) or error}")
+
+
+def target(name: str | None) -> "Target | None":
+    from kernelwright.schema import Target
+
+    return None if name is None else _one_of(Target, name, "target")
+
+
+def precision(name: str) -> "Precision":
+    from kernelwright.schema import Precision
+
+    return _one_of(Precision, name, "precision")
+
+
+def budget(text: str) -> "Budget":
+    from kernelwright.schema import Budget
+
+    with usage_errors(ValueError):
+        return Budget.parse(text)
+
+
+def platform(name: str | None) -> "Platform":
+    from kernelwright import platforms
+
+    with usage_errors(LookupError):
+        found = platforms.get(name)
+    why_not = found.why_not()
+    if why_not is not None:
+        fail(f"platform {found.name} is not available here: {why_not}")
+    return found
+
+
+def authors(names: list[str] | None, language: "Target | None") -> tuple[str, ...]:
+    """Author names that exist, or the default ones for the language."""
+    from kernelwright import authors as registry
+
+    chosen = tuple(dict.fromkeys(names or ())) or registry.default_names(language)
+    if not chosen:
+        fail(f"no author writes {language}: name one with --author (file:PATH for a candidate of your own)")
+    for name in chosen:
+        with usage_errors(LookupError):
+            registry.get(name)
+        if name.startswith("file:"):
+            readable_file(str(Path(name.removeprefix("file:")).expanduser()), "candidate")
+    return chosen
+
+
+def store() -> "Store":
+    from kernelwright.store import Store, StoreError
+
+    with usage_errors(StoreError):
+        return Store.open()
+
+
+def _one_of(kind: type[Choice], name: str, what: str) -> Choice:
+    try:
+        return kind(name)
+    except ValueError:
+        fail(f"no {what} {name!r}: there are {', '.join(kind)}")

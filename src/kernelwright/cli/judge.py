@@ -1,0 +1,51 @@
+"""``kernelwright judge``: one verdict."""
+
+from typing import Annotated
+
+import typer
+
+from kernelwright.cli import options
+
+
+def judge(
+    problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="The problem file.")],
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The file that defines ModelNew.")],
+    *,
+    target: options.Target = None,
+    precision: options.Precision = "strict",
+    platform: options.Platform = None,
+    no_timing: Annotated[bool, typer.Option("--no-timing", help="Correctness only.")] = False,
+    as_json: options.Json = False,
+    unsafe: options.Unsafe = False,
+) -> None:
+    """Build, check and time one candidate. Exit code 0: correct, 1: any other verdict, 2: wrong usage."""
+    import sys
+    from contextlib import nullcontext
+
+    from kernelwright.cli import given, output
+    from kernelwright.cli.usage import INTERRUPTED, usage_errors
+
+    language, rule = given.target(target), given.precision(precision)
+    text = given.readable_file(candidate, "candidate")
+    read = given.problem(problem)
+    device = given.platform(platform).name
+
+    from kernelwright.deploy import judge as judge_candidate
+    from kernelwright.judge.reference.client import ReferenceFailed
+    from kernelwright.schema import ProblemError
+
+    try:
+        with usage_errors(ProblemError, ReferenceFailed), output.quiet_stdout() if as_json else nullcontext():
+            verdict = judge_candidate(
+                read, text, language, precision=rule, timing=not no_timing, unsafe=unsafe, platform=device
+            )
+    except KeyboardInterrupt:
+        print("kernelwright: interrupted", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        output.print_object(verdict.to_json())
+    else:
+        from kernelwright.report import verdict_view
+
+        output.print_rich(verdict_view(verdict, f"{read.name}: {candidate}"))
+    raise typer.Exit(0 if verdict.ok else 1)
