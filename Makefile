@@ -5,12 +5,12 @@
 #
 # PYTHON=python3.12        another interpreter (3.11 to 3.13)
 # PIP_EXTRA="--extra-index-url URL"   more arguments for pip, e.g. for PyTorch's small CPU build: see README.md
-# BUDGET=40s               time for each of the demo's problems
+# BUDGET=60s               time for each of the demo's problems
 # WORKERS=2                parallel test processes
 
 PYTHON ?=
 PIP_EXTRA ?=
-BUDGET ?= 40s
+BUDGET ?= 60s
 WORKERS ?= 2
 
 VENV := .venv

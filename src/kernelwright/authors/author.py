@@ -29,7 +29,7 @@ class Task:
 
 @runtime_checkable
 class Author(Protocol):
-    """Writes Candidates. Implementations hold no state that a Candidate depends on: a resumed Run asks a new instance."""
+    """Writes Candidates. What they propose depends on the arguments alone: a resumed Run asks a new instance."""
 
     @property
     def name(self) -> str:

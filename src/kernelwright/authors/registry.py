@@ -92,7 +92,9 @@ def _load(point: EntryPoint) -> Foreign:
     except Exception as error:  # a stranger's package may fail in any way
         raise LookupError(f"author {point.name!r} ({point.value}) does not load: {error}") from error
     if not isinstance(author, Author):
-        raise LookupError(f"author {point.name!r} ({point.value}) is no Author: it needs name, trusted, targets, propose")
+        raise LookupError(
+            f"author {point.name!r} ({point.value}) is no Author: it needs name, trusted, targets, propose"
+        )
     return Foreign(point.name, author)
 
 

@@ -71,9 +71,9 @@ def _all_settings(
     language = given.target(target)
     spend = given.budget(budget or DEFAULT_BUDGET)
     rule = given.precision(precision or "strict")
-    names = given.authors(author, language)
     read = [given.problem(path) for path in problems]
     device = given.platform(platform).name
+    names = given.authors(author, language)
     return [
         RunSettings(problem=p, target=language, authors=names, budget=spend, precision=rule, platform=device)
         for p in read

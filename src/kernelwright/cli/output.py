@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def console(stderr: bool = False) -> "Console":
 
 
 @contextmanager
-def quiet_stdout() -> Iterator[None]:
+def quiet_stdout() -> Generator[None]:
     """Inside, whatever writes to standard output reaches standard error: problem files, compilers, their children."""
     sys.stdout.flush()
     try:

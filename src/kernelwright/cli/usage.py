@@ -1,7 +1,7 @@
 """Wrong input: one line on standard error, exit code 2, no traceback."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -17,7 +17,7 @@ def fail(message: object) -> NoReturn:
 
 
 @contextmanager
-def usage_errors(*kinds: type[Exception]) -> Iterator[None]:
+def usage_errors(*kinds: type[Exception]) -> Generator[None]:
     """Inside, exceptions of these kinds are about what the user gave: their message becomes the one line."""
     try:
         yield

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelwright.judge.feedback import from_error
-from kernelwright.judge.findings import stop
+from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
@@ -23,6 +23,8 @@ class DrawPlan:
     kind: str
     facts: dict[str, Any]
     """What the reference reported: sizes, which inputs are floating, which outputs share memory with inputs."""
+    inputs_fd: int | None
+    """The sealed file with the inputs, where the session keeps it open; large ones are asked for each time."""
 
 
 @dataclass
@@ -33,8 +35,9 @@ class Checked:
     labels: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     candidate_seconds: float = 0.0
-    output_bytes: int | None = None
-    """Unique bytes of the outputs, where they are smaller than the reference's."""
+    """Time inside the candidate: import, construction, calls."""
+    reference_seconds: float = 0.0
+    """Time inside the reference, where a draw had to be made anew."""
 
 
 class Correctness:
@@ -60,11 +63,23 @@ class Correctness:
         finally:
             self.checked.accuracy = self._accuracy()
 
+    def _one(self, draw: DrawPlan, *, first: bool) -> None:
+        fd = self._call(draw, first=first)
+        try:
+            check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
+        finally:
+            os.close(fd)
+        _raise_for(check, self.precision)
+        if check.get("changed_inputs"):
+            raise stop(Status.REJECTED, "input_mutation", f"{check['changed_inputs']}; the reference leaves it alone")
+
     def _accuracy(self) -> Accuracy | None:
         accuracy = Accuracy.model_validate(self.reference.ask("accuracy")["accuracy"])
         return accuracy if accuracy.draws + accuracy.stress_draws else None
 
-    def _ask(self, stage: str, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
+    def _ask(
+        self, stage: str, op: str, fds: tuple[int, ...] = (), **arguments: Any
+    ) -> tuple[dict[str, Any], list[int]]:
         reply, out = self.worker.request(op, fds, **arguments)
         if isinstance(reply.get("error"), dict):
             raise from_error(reply["error"], stage, self.candidate.source, self.worker.printed())
@@ -83,32 +98,35 @@ class Correctness:
         reply, _ = self._ask("construction", "construct", (construction_fd,), seed=self.seed)
         if reply.get("weights") == "by_order":
             self.checked.labels += ("weights_by_order",)
-            self.checked.warnings += ("weights were matched by registration order: their names differ from the reference's",)
+            self.checked.warnings += (
+                "weights were matched by registration order: their names differ from the reference's",
+            )
 
-    def _call(self, draw: DrawPlan, *, first: bool) -> tuple[dict[str, Any], int]:
-        """Run the candidate on a draw; returns its report and the file with its outputs."""
-        _, fds = self.reference.request("draw", seed=draw.seed, kind=draw.kind)
+    def _inputs(self, draw: DrawPlan) -> int:
+        """The file with a draw's inputs; the caller closes it."""
+        if draw.inputs_fd is not None:
+            return os.dup(draw.inputs_fd)
+        made, fds = self.reference.request("draw", seed=draw.seed, kind=draw.kind)
+        self.checked.reference_seconds += made["seconds"]
+        return fds[0]
+
+    def _call(self, draw: DrawPlan, *, first: bool) -> int:
+        """Run the candidate on a draw, look at what kind of thing came back; returns the file with the outputs."""
+        inputs_fd = self._inputs(draw)
         small = draw.facts["input_bytes"] <= RETURNED_INPUT_BYTES
         try:
-            reply, out = self._ask("forward", "run", (fds[0],), seed=draw.seed, return_inputs=first or small)
+            report, out = self._ask("forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=first or small)
         finally:
-            os.close(fds[0])
-        if len(out) != 1:
+            os.close(inputs_fd)
+        try:
+            if len(out) != 1:
+                raise stop(Status.REJECTED, "protocol", "the candidate's process handed over no outputs")
+            self._look_at_tensors(report, draw)
+        except Stopped:
             for fd in out:
                 os.close(fd)
-            raise stop(Status.REJECTED, "protocol", "the candidate's process handed over no outputs")
-        return reply, out[0]
-
-    def _one(self, draw: DrawPlan, *, first: bool) -> None:
-        report, fd = self._call(draw, first=first)
-        try:
-            self._look_at_tensors(report, draw)
-            check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
-        finally:
-            os.close(fd)
-        _raise_for(check, self.precision)
-        if check.get("changed_inputs"):
-            raise stop(Status.REJECTED, "input_mutation", f"{check['changed_inputs']}; the reference leaves it alone")
+            raise
+        return out[0]
 
     def _look_at_tensors(self, report: dict[str, Any], draw: DrawPlan) -> None:
         """Rules on what kind of thing came back. The report is the candidate's own word: it can only do harm to itself."""
@@ -118,32 +136,43 @@ class Correctness:
         allowed: list[bool] = draw.facts["aliases"]
         for k, tensor in enumerate(tensors):
             if not tensor.get("plain"):
-                raise stop(Status.REJECTED, "plain_tensor", f"output tensor {k} is a {tensor.get('type')}: only plain torch.Tensor counts")
+                raise stop(
+                    Status.REJECTED,
+                    "plain_tensor",
+                    f"output tensor {k} is a {tensor.get('type')}: only plain torch.Tensor counts",
+                )
             if tensor.get("device") != self.reference.device_type:
-                raise stop(Status.MISMATCH, "device", f"output tensor {k} is on {tensor.get('device')}, expected {self.reference.device_type}")
+                raise stop(
+                    Status.MISMATCH,
+                    "device",
+                    f"output tensor {k} is on {tensor.get('device')}, expected {self.reference.device_type}",
+                )
             if tensor.get("aliases_input") and not (k < len(allowed) and allowed[k]):
                 raise stop(
-                    Status.MISMATCH, "aliasing", f"output tensor {k} shares memory with an input; the reference's is a tensor of its own"
+                    Status.MISMATCH,
+                    "aliasing",
+                    f"output tensor {k} shares memory with an input; the reference's is a tensor of its own",
                 )
-        sizes = [t.get("unique_bytes") for t in tensors]
-        if all(isinstance(size, int) for size in sizes):
-            self.checked.output_bytes = sum(size for size in sizes if isinstance(size, int))
 
     def _repeat(self, draw: DrawPlan) -> None:
         """The same inputs at other addresses, after other values were seen: the answer must be as good, and the same."""
-        _, fd = self._call(draw, first=False)
+        fd = self._call(draw, first=False)
         try:
+            if self.reference.ask("check_repeat", (fd,)).get("same"):
+                return
             check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind)
-            same = self.reference.ask("check_repeat", (fd,))
         finally:
             os.close(fd)
         failure = check.get("broken") or check["failures"].get(self.precision.value)
         if failure:
             text = failure if isinstance(failure, str) else failure["text"]
-            raise stop(Status.REJECTED, "nondeterministic", f"the same inputs gave another, wrong answer the second time: {text}")
-        if not same.get("same"):
-            self.checked.labels += ("nondeterministic",)
-            self.checked.warnings += ("the same inputs gave bitwise different (but accurate) outputs the second time",)
+            raise stop(
+                Status.REJECTED,
+                "nondeterministic",
+                f"the same inputs gave another, wrong answer the second time: {text}",
+            )
+        self.checked.labels += ("nondeterministic",)
+        self.checked.warnings += ("the same inputs gave bitwise different (but accurate) outputs the second time",)
 
 
 def _raise_for(check: dict[str, Any], precision: Precision) -> None:

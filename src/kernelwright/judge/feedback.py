@@ -11,7 +11,9 @@ _COMPILER_TYPES = frozenset({
     "SyntaxError", "IndentationError", "TabError", "CompilationError", "CompileTimeAssertionFailure", "CppCompileError",
     "InductorError", "BackendCompilerFailed", "LoweringException", "NVRTCError", "CompilationAbortedError",
 })  # fmt: skip
-_COMPILER_WORDS = re.compile(r"Error building extension|C\+\+ compile error|nvrtc|ninja: build stopped|failed to compile", re.IGNORECASE)
+_COMPILER_WORDS = re.compile(
+    r"Error building extension|C\+\+ compile error|nvrtc|ninja: build stopped|failed to compile", re.IGNORECASE
+)
 _FIRST_ERROR = re.compile(r"^.*\berror\b:?.*$", re.IGNORECASE | re.MULTILINE)
 _CONTEXT_LINES = 8
 

@@ -78,7 +78,9 @@ class _Tail:
 class Worker:
     """One candidate's process. Requests raise ``Stopped`` when it dies, hangs or breaks the protocol."""
 
-    def __init__(self, nursery: "Nursery", number: int, channel: Channel, output: _Tail, started: float, deadline: float):
+    def __init__(
+        self, nursery: "Nursery", number: int, channel: Channel, output: _Tail, started: float, deadline: float
+    ):
         self._nursery = nursery
         self._number = number
         self._channel = channel
@@ -139,7 +141,9 @@ class Worker:
     def _post_mortem(self, op: str) -> Stopped:
         end = self._nursery.call({"op": "status", "cell": self._number, "wait": 2.0}, 30.0)
         if end["killed"] == "memory":
-            return stop(Status.OUT_OF_MEMORY, "memory_limit", f"the candidate used more memory than allowed (during {op})")
+            return stop(
+                Status.OUT_OF_MEMORY, "memory_limit", f"the candidate used more memory than allowed (during {op})"
+            )
         if end["killed"] == "processes":
             return stop(Status.REJECTED, "process_limit", f"the candidate started too many processes (during {op})")
         status = end["status"]

@@ -20,7 +20,7 @@ from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.nursery import Nursery, Worker
 from kernelwright.judge.reference.client import Reference, ReferenceFailed
 from kernelwright.judge.settings import JudgeSettings
-from kernelwright.judge.timing import BaselineSubject, CandidateSubject, Samples, Stopwatch
+from kernelwright.judge.timing import CandidateSubject, Stopwatch
 from kernelwright.platforms import Platform
 from kernelwright.problems.stress import STRESS_KINDS
 from kernelwright.schema import (
@@ -39,6 +39,7 @@ from kernelwright.schema import (
 
 NATURAL = "natural"
 DRAW_BYTES = 4 << 30
+KEPT_INPUT_BYTES = 128 << 20
 TIMED_DRAWS = 2
 LAUNCH_SLACK_MS = {"cpu": 0.0, "cuda": 0.06, "mps": 0.5}
 
@@ -86,7 +87,6 @@ class JudgeSession:
         """
         self.open()
         began = time.monotonic()
-        self._reference.seconds = 0.0
         checked, finding, worker = Checked(), None, None
         timing, speedup, limits, remarks = None, Speedup(), None, ()
         artifacts: dict[str, str] = {}
@@ -100,9 +100,10 @@ class JudgeSession:
             artifacts = _artifacts(worker) if any(r.label == "uses_torch_compile" for r in remarks) else {}
             if self.settings.timing:
                 timing, speedup = self._time(candidate, worker)
-                limits = self._hold_against_limits(timing, checked)
+                limits = self._hold_against_limits(timing)
         except Stopped as stopped:
             finding = stopped.finding
+            timing, speedup = None, Speedup()  # times of a candidate that is not correct mean nothing
         finally:
             if worker is not None:
                 worker.close()
@@ -152,13 +153,7 @@ class JudgeSession:
         worker.extend(self.settings.time_limit + self.settings.timing_budget)
         stopwatch = self._stopwatch_ready()
         stopwatch.give_inputs(worker)
-        subject = CandidateSubject(worker, candidate)
-        subjects = [subject, *(BaselineSubject(self._reference, name) for name in names)]
-
-        def enough(samples: Samples) -> bool:
-            return all(statistics_tight(samples, name) for name in names)
-
-        samples = stopwatch.measure(subjects, self.settings.timing_budget, enough, subject)
+        samples = stopwatch.measure(names, self.settings.timing_budget, CandidateSubject(worker, candidate))
         timed = {name: samples.ms(name) for name in names}
         timing = Timing(
             candidate_ms=samples.ms("candidate"),
@@ -168,21 +163,21 @@ class JudgeSession:
             rechecked=samples.rechecked,
         )
         speedup = Speedup(
-            eager=samples.ratio("eager", "candidate"),
-            best_baseline=samples.ratio(best, "candidate"),
+            eager=samples.ratio("eager"),
+            eager_call=samples.call("eager"),
+            best_baseline=samples.ratio(best),
+            best_baseline_call=samples.call(best),
             best_baseline_name=best,
         )
         return timing, speedup
 
-    def _hold_against_limits(self, timing: Timing, checked: Checked) -> Limits:
+    def _hold_against_limits(self, timing: Timing) -> Limits:
         """Share of the hardware's limits. Raises ``Stopped`` for a time that this hardware cannot have taken."""
         from kernelwright.judge import limits
 
         if not self._costs:
             self._costs = self._reference.ask("costs", seed=self.plan[0].seed)["costs"]
         costs = limits.ProblemCosts(**self._costs)
-        if checked.output_bytes is not None:
-            costs = limits.with_output_bytes(costs, checked.output_bytes)
         device = self._device_limits()
         ms = timing.candidate_ms
         if limits.impossible(ms.high, costs, device):
@@ -190,7 +185,7 @@ class JudgeSession:
                 Status.REJECTED, "impossible_time",
                 f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all of the work was done",
             )  # fmt: skip
-        return limits.limits_for(costs, device, ms.median)
+        return limits.limits(costs, device, ms.median)
 
     # --- what is done once for the problem ----------------------------------------------------------------------------
 
@@ -208,15 +203,18 @@ class JudgeSession:
                 draw = self._plan_draw(self._seed + 1001 + k, kind)
                 if draw.facts["any_finite"]:
                     plan.append(draw)
+                else:
+                    _close(draw.inputs_fd)
         self.problem_labels = tuple(self._reference.ask("labels", seeds=[d.seed for d in plan[:2]])["labels"])
         _, fds = self._reference.request("construction")
         self._construction_fd = fds[0]
         self.plan = tuple(plan)
 
     def _plan_draw(self, seed: int, kind: str) -> DrawPlan:
-        facts, fds = self._reference.request("draw", seed=seed, kind=kind)
-        os.close(fds[0])
-        return DrawPlan(seed, kind, facts)
+        facts, fds = self._reference.request("plan", seed=seed, kind=kind)
+        if facts["input_bytes"] > KEPT_INPUT_BYTES:
+            os.close(fds.pop())
+        return DrawPlan(seed, kind, facts, fds[0] if fds else None)
 
     def baselines(self) -> tuple[BaselineTiming, ...]:
         """Every baseline, built and timed once; one that fails is there with the reason."""
@@ -232,12 +230,7 @@ class JudgeSession:
                     failed[name] = reply["failure"]
                 else:
                     built.append(name)
-            subjects = [BaselineSubject(self._reference, name) for name in built]
-
-            def enough(samples: Samples) -> bool:
-                return all(statistics_tight(samples, name) for name in built)
-
-            samples = self._stopwatch_ready().measure(subjects, self.settings.timing_budget, enough)
+            samples = self._stopwatch_ready().measure(built, self.settings.timing_budget)
             self._baselines = tuple(
                 BaselineTiming(name=name, ms=samples.ms(name) if name in built else None, failure=failed.get(name))
                 for name in self.settings.baselines
@@ -276,13 +269,12 @@ class JudgeSession:
             "total": time.monotonic() - began,
             "start": worker.start_seconds if worker else 0.0,
             "candidate": checked.candidate_seconds,
-            "reference": self._reference.seconds,
+            "reference": checked.reference_seconds,
         }
 
     def close(self) -> None:
-        if self._construction_fd is not None:
-            os.close(self._construction_fd)
-            self._construction_fd = None
+        _close(self._construction_fd, *(draw.inputs_fd for draw in self.plan))
+        self._construction_fd, self.plan = None, ()
         self._nursery.close()
         self._reference.close()
 
@@ -295,18 +287,16 @@ class JudgeSession:
         self.close()
 
 
+def _close(*fds: int | None) -> None:
+    for fd in fds:
+        if fd is not None:
+            os.close(fd)
+
+
 def best_baseline(baselines: tuple[BaselineTiming, ...]) -> str:
     """The name of the fastest baseline that works."""
     timed = [(b.ms.median, b.name) for b in baselines if b.ms is not None]
     return min(timed)[1] if timed else "eager"
-
-
-def statistics_tight(samples: Samples, baseline: str) -> bool:
-    """Whether the interval of this pair needs no more rounds."""
-    from kernelwright.judge import statistics
-
-    other = "candidate" if "candidate" in samples.by_subject else "eager"
-    return statistics.tight_enough(samples.ratio(baseline, other))
 
 
 def _artifacts(worker: Worker) -> dict[str, str]:

@@ -9,7 +9,7 @@ round only.
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,13 +19,13 @@ from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import stop
 from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
-from kernelwright.schema import Candidate, Interval, Precision, Status
+from kernelwright.schema import Call, Candidate, Interval, Precision, Status
 
 BLOCK_MS = 60.0
 MAX_CALLS = 256
 MAX_COPIES = 64
 COPY_BYTES = 512 << 20
-MIN_ROUNDS, MAX_ROUNDS = 7, 60
+MAX_ROUNDS = 64
 CLOCK_SHARE = 0.05
 """How much of a block's time the stamps may leave out, beyond what a baseline's stamps leave out."""
 CLOCK_MS = 1.0
@@ -103,10 +103,20 @@ class Samples:
     def ms(self, name: str) -> Interval:
         return statistics.interval_of_median(self.by_subject[name])
 
-    def ratio(self, baseline: str, subject: str) -> Interval:
+    def ratio(self, baseline: str, subject: str = "candidate") -> Interval:
         """Time of ``baseline`` over time of ``subject``, paired by round."""
-        n = self.rounds
-        return statistics.paired_ratio(self.by_subject[baseline][:n], self.by_subject[subject][:n])
+        return statistics.paired_ratio(self.by_subject[baseline], self.by_subject[subject])
+
+    def call(self, baseline: str) -> Call:
+        """Whether the candidate may be called faster or slower than ``baseline``."""
+        return statistics.call(self.by_subject[baseline], self.by_subject["candidate"]).value
+
+    def tight(self, baselines: Sequence[str]) -> bool:
+        """Whether no ratio needs more rounds: looked at only where ``statistics.LOOKS`` allows it."""
+        if self.rounds not in statistics.LOOKS:
+            return False
+        subject = "candidate" if "candidate" in self.by_subject else baselines[0]
+        return all(statistics.tight_enough(self.ratio(name, subject)) for name in baselines)
 
 
 class Stopwatch:
@@ -131,32 +141,33 @@ class Stopwatch:
             finally:
                 os.close(fds[0])
 
-    def measure(
-        self, subjects: Sequence[Subject], budget: float, enough: Callable[[Samples], bool], candidate: CandidateSubject | None = None
-    ) -> Samples:
-        """Rounds of one block for each subject until ``enough`` says so, or ``budget`` seconds or the rounds are spent.
+    def measure(self, baselines: Sequence[str], budget: float, candidate: CandidateSubject | None = None) -> Samples:
+        """Rounds of one block for each subject until the ratios are tight, or ``budget`` seconds or the rounds are spent.
 
         Raises ``Stopped`` when the candidate fails, answers wrongly in a timed call, hides time from its stamps or works
         while a baseline is being timed.
         """
         began = time.monotonic()
+        subjects: list[Subject] = [BaselineSubject(self.reference, name) for name in baselines]
+        if candidate is not None:
+            subjects.append(candidate)
         calls = {subject.name: self._calibrate(subject) for subject in subjects}
         samples = Samples({subject.name: [] for subject in subjects}, calls)
-        order = list(subjects)
         while samples.rounds < MAX_ROUNDS:
-            self._random.shuffle(order)
-            unstamped: dict[str, float] = {}
-            for subject in order:
+            self._random.shuffle(subjects)
+            unstamped: list[float] = []
+            mine: Block | None = None
+            for subject in subjects:
                 block = self._block(subject, calls[subject.name], samples, candidate)
                 samples.by_subject[subject.name].append(block.per_call)
-                unstamped[subject.name] = block.unstamped / block.calls
                 if subject is candidate:
                     mine = block
-            if candidate is not None:
-                others = [value for name, value in unstamped.items() if name != candidate.name]
-                self._compare_clocks(mine, max(others, default=0.0), samples)  # pyright: ignore[reportPossiblyUnboundVariable]
+                else:
+                    unstamped.append(block.unstamped / block.calls)
+            if mine is not None:
+                self._compare_clocks(mine, max(unstamped, default=0.0), samples)
             spent = time.monotonic() - began > budget and samples.rounds >= 3
-            if spent or (samples.rounds >= MIN_ROUNDS and enough(samples)):
+            if spent or samples.tight(baselines):
                 break
         self._judge_conduct(samples)
         return samples
@@ -203,7 +214,12 @@ class Stopwatch:
         }
 
     def _recheck(
-        self, candidate: CandidateSubject, block: Block, slots: Sequence[int], change: dict[str, Any] | None, samples: Samples
+        self,
+        candidate: CandidateSubject,
+        block: Block,
+        slots: Sequence[int],
+        change: dict[str, Any] | None,
+        samples: Samples,
     ) -> None:
         """In the first rounds, and at random later, compare the output of one timed call."""
         if samples.rechecked >= 2 and self._random.random() > 0.2:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelwright.report import words
-from kernelwright.schema import Attempt, BaselineTiming, Outcome, Run, RunState
+from kernelwright.schema import Attempt, BaselineTiming, Outcome, Run, RunState, Speedup
 from kernelwright.store import RunSummary
 
 
@@ -44,8 +44,8 @@ def attempts_table(attempts: Sequence[Attempt], best: Attempt | None = None) -> 
             attempt.author,
             (attempt.candidate.title if attempt.candidate else "") or Text("–", style="dim"),
             words.status(verdict.status, verdict.rule),
-            words.times(verdict.speedup.eager),
-            words.times(verdict.speedup.best_baseline),
+            words.vs_eager(verdict.speedup),
+            words.vs_best(verdict.speedup),
             style="bold" if leads else "",
         )
     return table
@@ -61,8 +61,8 @@ def result_table(runs: Sequence[tuple[Run, Attempt | None]]) -> Table:
         table.add_row(
             run.settings.problem.name,
             _winner(outcome, attempt),
-            words.times(outcome.speedup.eager),
-            words.times(outcome.speedup.best_baseline),
+            words.vs_eager(outcome.speedup),
+            words.vs_best(outcome.speedup),
             words.baseline_name(outcome.speedup.best_baseline_name),
             _times_of(attempt, outcome),
         )
@@ -108,8 +108,8 @@ def runs_table(runs: Sequence[RunSummary]) -> Table:
             Text(run.state.value, style="green" if run.state is RunState.FINISHED else "yellow"),
             str(run.attempts),
             winner,
-            words.times(outcome.speedup.eager if outcome else None),
-            words.times(outcome.speedup.best_baseline if outcome else None),
+            words.vs_eager(outcome.speedup if outcome else Speedup()),
+            words.vs_best(outcome.speedup if outcome else Speedup()),
         )
     return table
 
@@ -129,9 +129,9 @@ def _leader(best: Attempt | None, baselines: Sequence[BaselineTiming]) -> Text:
     speedup = best.verdict.speedup
     return Text.assemble(
         f"attempt {best.number} by {best.author}: ",
-        words.times(speedup.eager),
+        words.vs_eager(speedup),
         (" vs eager, ", "dim"),
-        words.times(speedup.best_baseline),
+        words.vs_best(speedup),
         (f" {words.versus(speedup)}", "dim"),
     )
 

@@ -20,9 +20,9 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
     _add(facts, "labels", verdict.labels)
     _add(facts, "problem", verdict.problem_labels)
     if verdict.speedup.eager is not None:
-        facts.add_row("vs eager", words.times(verdict.speedup.eager))
+        facts.add_row("vs eager", words.vs_eager(verdict.speedup))
     if verdict.speedup.best_baseline is not None:
-        facts.add_row(words.versus(verdict.speedup), words.times(verdict.speedup.best_baseline))
+        facts.add_row(words.versus(verdict.speedup), words.vs_best(verdict.speedup))
     parts: list[RenderableType] = [facts]
     if verdict.accuracy is not None:
         parts.append(_accuracy(verdict.accuracy))

@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from kernelwright.schema import Budget, Interval, Speedup, Status
+from kernelwright.schema import Budget, Call, Interval, Speedup, Status
 
 BASELINE_NAMES = {
     "eager": "eager",
@@ -16,13 +16,21 @@ def baseline_name(name: str | None) -> str:
     return BASELINE_NAMES.get(name or "", name or "")
 
 
-def times(interval: Interval | None) -> Text:
-    """``1.52× (1.48–1.56)``: green where the whole interval is above 1, red where it is below."""
+def times(interval: Interval | None, call: Call | None = None) -> Text:
+    """``1.52× (1.48–1.56)``: green for what was called faster, red for slower; without a call, by the interval."""
     if interval is None:
         return Text("–", style="dim")
-    style = "bold green" if interval.low > 1.0 else "red" if interval.high < 1.0 else ""
-    text = Text(f"{_ratio(interval.median)}×", style=style)
+    call = call or ("faster" if interval.low > 1.0 else "slower" if interval.high < 1.0 else "same")
+    text = Text(f"{_ratio(interval.median)}×", style={"faster": "bold green", "slower": "red", "same": ""}[call])
     return text.append(f" ({_ratio(interval.low)}–{_ratio(interval.high)})", style="dim")
+
+
+def vs_eager(speedup: Speedup) -> Text:
+    return times(speedup.eager, speedup.eager_call)
+
+
+def vs_best(speedup: Speedup) -> Text:
+    return times(speedup.best_baseline, speedup.best_baseline_call)
 
 
 def times_plain(interval: Interval | None) -> str:

@@ -30,7 +30,9 @@ class Budget(Record):
                 else:
                     attempts = int(part)
             except ValueError:
-                raise ValueError(f"budget {text!r} is not a time or a number of attempts: write 5m, 90s, 20 or 20,5m") from None
+                raise ValueError(
+                    f"budget {text!r} is not a time or a number of attempts: write 5m, 90s, 20 or 20,5m"
+                ) from None
         if (attempts is None and seconds is None) or (attempts or 1) < 1 or (seconds or 1) <= 0:
             raise ValueError(f"budget {text!r} is not a time or a number of attempts: write 5m, 90s, 20 or 20,5m")
         return cls(attempts=attempts, seconds=seconds)

@@ -82,22 +82,30 @@ class BaselineTiming(Record):
     """One line, where it could not be built or run."""
 
 
+Call = Literal["faster", "slower", "same"]
+"""What may be said of a difference: ``same`` where it cannot be told from noise. Stricter than one 95 % interval, because
+sampling that stops when the interval is tight looks many times (judge/statistics.py)."""
+
+
 class Speedup(Record):
     """Paired ratios baseline time / candidate time; above 1 means that the candidate is faster."""
 
     eager: Interval | None = None
+    eager_call: Call | None = None
     best_baseline: Interval | None = None
+    best_baseline_call: Call | None = None
     best_baseline_name: str | None = None
 
     @property
     def faster_than_eager(self) -> bool:
-        """The whole 95 % interval lies above 1."""
-        return self.eager is not None and self.eager.low > 1.0
+        """Called faster, and the whole 95 % interval lies above 1."""
+        return self.eager is not None and self.eager.low > 1.0 and self.eager_call in ("faster", None)
 
     @property
     def faster_than_best(self) -> bool:
-        """The whole 95 % interval against the best baseline lies above 1."""
-        return self.best_baseline is not None and self.best_baseline.low > 1.0
+        """Called faster than the best baseline, and the whole 95 % interval lies above 1."""
+        found = self.best_baseline
+        return found is not None and found.low > 1.0 and self.best_baseline_call in ("faster", None)
 
 
 class Timing(Record):

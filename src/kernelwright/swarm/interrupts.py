@@ -2,13 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Generator[None]:
     """Hold a SIGINT back until the block has ended, then let it act as it would have.
 
     Python delivers signals to the main thread only; elsewhere there is nothing to hold back.

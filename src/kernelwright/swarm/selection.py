@@ -67,6 +67,7 @@ def _as_attempt(baseline: BaselineTiming, attempts: Sequence[Attempt]) -> Attemp
         and a.verdict.ok
         and a.verdict.speedup.best_baseline is not None
         and a.verdict.speedup.best_baseline.high >= 1.0
+        and a.verdict.speedup.best_baseline_call != "slower"
     ]
     return max(same, key=_median, default=None)
 
@@ -78,11 +79,19 @@ def _median(attempt: Attempt) -> float:
 
 def _of_baseline(stays: BaselineTiming, baselines: tuple[BaselineTiming, ...]) -> Speedup:
     """The baseline's own standing. Its times were not paired with eager's, so the interval is the widest that fits."""
+    itself = Interval(median=1.0, low=1.0, high=1.0)
     eager = next((b.ms for b in baselines if b.name == "eager"), None)
-    ms = stays.ms
-    ratio = None
-    if eager is not None and ms is not None:
-        ratio = Interval(median=eager.median / ms.median, low=eager.low / ms.high, high=eager.high / ms.low)
+    ratio, call = None, None
     if stays.name == "eager":
-        ratio = Interval(median=1.0, low=1.0, high=1.0)
-    return Speedup(eager=ratio, best_baseline=Interval(median=1.0, low=1.0, high=1.0), best_baseline_name=stays.name)
+        ratio, call = itself, "same"
+    elif eager is not None and stays.ms is not None:
+        ms = stays.ms
+        ratio = Interval(median=eager.median / ms.median, low=eager.low / ms.high, high=eager.high / ms.low)
+        call = "faster" if ratio.low > 1.0 else "slower" if ratio.high < 1.0 else "same"
+    return Speedup(
+        eager=ratio,
+        eager_call=call,
+        best_baseline=itself,
+        best_baseline_call="same",
+        best_baseline_name=stays.name,
+    )

@@ -1,6 +1,6 @@
 """A run with the real rooms behind it: platform, judge and authors looked up by the names in its settings."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ def resume_run(
 
 
 @contextmanager
-def _swarm(settings: RunSettings, store: "Store", observer: Observer | None, unsafe: bool) -> Iterator["Swarm"]:
+def _swarm(settings: RunSettings, store: "Store", observer: Observer | None, unsafe: bool) -> Generator["Swarm"]:
     from kernelwright import authors, platforms
     from kernelwright.judge import JudgeSession, JudgeSettings
     from kernelwright.swarm.swarm import Swarm

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import operator
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Interface:
     """Arguments that are no tensors, with the value the module was made for: ``k = 3``."""
     output: Any
     """Nested tuples, lists and dicts of slots into ``Graph.outputs`` and plain values."""
+    fresh: tuple[bool, ...] = ()
+    """Per output slot: the reference returns a tensor of its own: no view of an input, weight or earlier output."""
     writes: tuple[tuple[str, int], ...] = ()
     """In-place effects: an expression (``self.cache``, ``x``) and the output slot that is copied into it."""
 
@@ -115,7 +118,15 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
         else:
             raise LoweringError(f"an input of kind {spec.kind.name}")
 
-    graph, results = lower_graph(list(program.graph.nodes), place, MAKERS)
+    nodes = list(program.graph.nodes)
+    graph, results = lower_graph(nodes, place, MAKERS)
+    fresh: list[bool] = []
+    owners: set[FxNode] = set()
+    for value, result in zip(nodes[-1].args[0], results, strict=True):  # type: ignore[arg-type]
+        if isinstance(result, Slot):
+            owner = _owner(value)  # type: ignore[arg-type]
+            fresh.append(owner.op != "placeholder" and owner not in owners)
+            owners.add(owner)
     user: list[Any] = []
     writes: list[tuple[str, int]] = []
     for spec, result in zip(program.graph_signature.output_specs, results, strict=True):
@@ -131,8 +142,19 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
     assert out_spec is not None
     output = pytree.tree_unflatten(user, out_spec)
     _check_plain(output)
-    interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, tuple(writes))
+    interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, tuple(fresh), tuple(writes))
     return Captured(graph, interface, module, constants)
+
+
+def _owner(node: FxNode) -> FxNode:
+    """The node whose storage this one shows."""
+    while True:
+        source = node.args[0] if node.target is operator.getitem else node
+        target = source.target if isinstance(source, FxNode) else None
+        views = isinstance(target, torch._ops.OpOverload) and any(r.alias_info for r in target._schema.returns)
+        if not views or not source.all_input_nodes:  # type: ignore[union-attr]
+            return node
+        node = source.all_input_nodes[0]  # type: ignore[union-attr]
 
 
 def _tensor_type(node: FxNode) -> TensorType:

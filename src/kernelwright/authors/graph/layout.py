@@ -214,7 +214,9 @@ def _call_text(layer: type[nn.Module], arguments: dict[str, Any], dtype: torch.d
         if parameter is not None and parameter.default is parameter.empty:
             parts.append(repr(value))
         elif parameter is None or parameter.default != value:
-            if parameter is None and value == {"num_layers": 1, "bias": True}.get(name, False if name != "dropout" else 0.0):
+            if parameter is None and value == {"num_layers": 1, "bias": True}.get(
+                name, False if name != "dropout" else 0.0
+            ):
                 continue
             parts.append(f"{name}={value!r}")
     if dtype is not torch.float32:

@@ -1,5 +1,7 @@
 """Tensors and plain values as Python code."""
 
+import json
+import math
 from typing import Any
 
 import torch
@@ -14,10 +16,12 @@ def value_code(value: Any) -> str:
     """A template's plain value: numbers (infinities too), strings, symbols, and lists of these."""
     if isinstance(value, Symbol):
         return value.text
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and math.isnan(value):
         return 'float("nan")'
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         return f'float("{value}")'
+    if isinstance(value, str):
+        return json.dumps(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(value_code(v) for v in value) + "]"
     return repr(value)
@@ -36,10 +40,8 @@ def zeros_code(tensor: torch.Tensor) -> str:
 def tensor_code(tensor: torch.Tensor) -> str:
     """An expression whose value is this tensor, bit for bit. ``ValueError`` if it is too large to be written down."""
     tensor = tensor.detach().cpu()
-    dtype = _dtype_code(tensor, torch.int64 if not tensor.is_floating_point() else torch.float32)
     if tensor.numel() > 1 and bool((tensor == tensor.flatten()[0]).all()):
-        fill = value_code(tensor.flatten()[0].item())
-        return f"torch.full({value_code(list(tensor.shape))}, {fill}{dtype or ', dtype=' + str(tensor.dtype)})"
+        return _filled(tensor, tensor.flatten()[0].item())
     for code in _formulas(tensor):
         if _evaluates_to(code, tensor):
             return code
@@ -60,12 +62,17 @@ def _formulas(tensor: torch.Tensor) -> list[str]:
     if tensor.dim() >= 2 and tensor.numel() == tensor.shape[-1] * tensor.shape[-2] and tensor.numel() > 1:
         rows, columns = tensor.shape[-2:]
         corner = tensor.flatten()
-        shape = value_code(list(tensor.shape))
         for fill in {corner[(rows - 1) * columns].item(), corner[columns - 1].item()}:
-            full = f"torch.full({shape}, {value_code(fill)}{dtype})"
-            found += [f"{full}.{side}({k})" for side in ("tril", "triu") for k in (0, -1, 1)]
+            found += [f"{_filled(tensor, fill)}.{side}({k})" for side in ("tril", "triu") for k in ("", -1, 1)]
         found.append(f"torch.eye({rows}, {columns}{dtype})" if tensor.dim() == 2 else "")
     return [code for code in found if code]
+
+
+def _filled(tensor: torch.Tensor, fill: float) -> str:
+    """A tensor of this shape and dtype with one value everywhere."""
+    if fill in (0, 1) and tensor.dtype is not torch.bool:
+        return f"torch.{'ones' if fill else 'zeros'}({shape_code(tensor)}{_dtype_code(tensor)})"
+    return f"torch.full({value_code(list(tensor.shape))}, {value_code(fill)}, dtype={tensor.dtype})"
 
 
 def _evaluates_to(code: str, tensor: torch.Tensor) -> bool:
@@ -76,5 +83,5 @@ def _evaluates_to(code: str, tensor: torch.Tensor) -> bool:
     return made.shape == tensor.shape and made.dtype == tensor.dtype and torch.equal(made, tensor)
 
 
-def _dtype_code(tensor: torch.Tensor, default: torch.dtype = torch.float32) -> str:
-    return "" if tensor.dtype is default else f", dtype={tensor.dtype}"
+def _dtype_code(tensor: torch.Tensor) -> str:
+    return "" if tensor.dtype is torch.float32 else f", dtype={tensor.dtype}"

@@ -1,4 +1,4 @@
-"""From an exported program to a Graph: what the vocabulary knows becomes its operations, the rest stays opaque calls."""
+"""From an exported program to a Graph: what the vocabulary knows becomes its operations, the rest stays opaque."""
 
 import operator
 from collections.abc import Callable, Mapping

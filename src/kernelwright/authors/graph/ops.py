@@ -93,7 +93,12 @@ def _expand(attrs: Attrs, types: Types) -> TensorType:
 
 def _linear(attrs: Attrs, types: Types) -> TensorType:
     x, weight, *bias = types
-    if weight.rank != 2 or x.rank < 1 or x.shape[-1] != weight.shape[1] or any(b.shape != weight.shape[:1] for b in bias):
+    if (
+        weight.rank != 2
+        or x.rank < 1
+        or x.shape[-1] != weight.shape[1]
+        or any(b.shape != weight.shape[:1] for b in bias)
+    ):
         raise TypeError(f"linear of {x.shape} and {weight.shape}")
     return TensorType((*x.shape[:-1], weight.shape[0]), _float(types))
 

@@ -71,7 +71,9 @@ def _axes(dim: Any, rank: int) -> tuple[int, ...]:
     """Axes counted from the front, sorted; all of them for ``None`` or an empty list."""
     if dim is None or dim == []:
         return tuple(range(rank))
-    return tuple(sorted({d % rank if rank else 0 for d in (dim if isinstance(dim, Sequence) else [dim])})) if rank else ()
+    return (
+        tuple(sorted({d % rank if rank else 0 for d in (dim if isinstance(dim, Sequence) else [dim])})) if rank else ()
+    )
 
 
 def _softmax(op: str) -> Maker:
@@ -88,7 +90,9 @@ def _reshape(low: Lowering, node: FxNode, a: Bound) -> int | None:
     shape = tuple(node.meta["val"].shape)
     if node.meta["val"].dtype is not getattr(torch, low.type(a["self"]).dtype):
         return None
-    return _identity(low, node, a) if shape == low.type(a["self"]).shape else low.make("reshape", a["self"], shape=shape)
+    return (
+        _identity(low, node, a) if shape == low.type(a["self"]).shape else low.make("reshape", a["self"], shape=shape)
+    )
 
 
 def _expand(low: Lowering, node: FxNode, a: Bound) -> int:
@@ -213,7 +217,20 @@ def _max_pool(rank: int) -> Maker:
 MAKERS: dict[str, Maker] = {
     **{
         name: _unary(name)
-        for name in ("relu", "neg", "abs", "sigmoid", "tanh", "exp", "log", "erf", "sqrt", "rsqrt", "reciprocal", "silu")
+        for name in (
+            "relu",
+            "neg",
+            "abs",
+            "sigmoid",
+            "tanh",
+            "exp",
+            "log",
+            "erf",
+            "sqrt",
+            "rsqrt",
+            "reciprocal",
+            "silu",
+        )
     },
     "gelu": _unary("gelu", approximate="approximate"),
     "leaky_relu": _unary("leaky_relu", slope="negative_slope"),

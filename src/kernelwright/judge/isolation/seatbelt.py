@@ -45,5 +45,7 @@ def support() -> Support:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if trial.returncode != 0:
-        return Support("sandbox-exec", False, (trial.stderr.strip().splitlines() or ["the profile was refused"])[-1], "")
+        return Support(
+            "sandbox-exec", False, (trial.stderr.strip().splitlines() or ["the profile was refused"])[-1], ""
+        )
     return Support("sandbox-exec", True, program, "")

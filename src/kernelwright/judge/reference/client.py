@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from typing import Any
 
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
@@ -23,8 +22,6 @@ class Reference:
     def __init__(self, platform: str):
         self.platform = platform
         self.device_type = platform  # platforms are named after torch's device types
-        self.seconds = 0.0
-        """Wall seconds spent waiting for this process since ``take_seconds``."""
         ours, theirs = Channel.pair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         argv = [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno())]
@@ -39,7 +36,6 @@ class Reference:
         self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
         """Ask and wait. Raises ``ReferenceFailed`` for an error, a time-out or the process's death."""
-        began = time.monotonic()
         try:
             self._channel.send({"op": op, **arguments}, fds)
             reply, out = self._channel.receive(timeout)
@@ -47,8 +43,6 @@ class Reference:
             raise ReferenceFailed(f"the reference took longer than {timeout:.0f} s (during {op})") from None
         except ChannelClosed:
             raise ReferenceFailed(f"the reference's process ended (during {op}): {self._last_words()}") from None
-        finally:
-            self.seconds += time.monotonic() - began
         if "error" in reply:
             raise ReferenceFailed(str(reply["error"]))
         return reply, out

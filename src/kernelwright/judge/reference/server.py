@@ -80,9 +80,8 @@ class Server:
         seal(fd)
         return {}, (fd,)
 
-    def on_draw(self, message: dict[str, Any], _fds: list[int]) -> Reply:
-        """Inputs of one draw, and how long the reference took on them (0 where they were there already)."""
-        began = time.perf_counter()
+    def on_plan(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """Make one draw for the first time: its inputs, and what the judge has to know about it."""
         draw = self.draws.get(message["seed"], message["kind"])
         floating = [
             [k, leaf.numel()]
@@ -90,7 +89,7 @@ class Server:
             if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() and leaf.numel()
         ]
         facts = {
-            "seconds": time.perf_counter() - began,
+            "seconds": draw.seconds,
             "input_bytes": tensor_bytes(draw.inputs),
             "output_bytes": tensor_bytes(draw.eager),
             "floating": floating,
@@ -99,6 +98,12 @@ class Server:
             "yardstick_failure": self.draws.yardstick_failure,
         }
         return facts, (os.dup(draw.inputs_fd),)
+
+    def on_draw(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """The inputs of a draw, and how long the reference took to make it again, where it had been forgotten."""
+        began = time.perf_counter()
+        draw = self.draws.get(message["seed"], message["kind"])
+        return {"seconds": time.perf_counter() - began}, (os.dup(draw.inputs_fd),)
 
     def on_begin(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         """A new candidate: forget what was recorded for the last one."""

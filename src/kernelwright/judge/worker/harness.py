@@ -38,7 +38,7 @@ def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
 
 
 def describe_tensors(value: Any, inputs: Any) -> list[dict[str, Any]]:
-    """For each tensor leaf in order: is it a plain tensor, on which device, how laid out, and what memory it shares."""
+    """For each tensor leaf in order: is it a plain tensor, on which device, and does it share memory with an input."""
     given = {t.untyped_storage().data_ptr() for t in flatten(inputs)[0] if isinstance(t, torch.Tensor)}
     found: list[dict[str, Any]] = []
     for leaf in flatten(wire.plain(value))[0]:
@@ -47,10 +47,7 @@ def describe_tensors(value: Any, inputs: Any) -> list[dict[str, Any]]:
         plain = type(leaf) is torch.Tensor or type(leaf) is torch.nn.Parameter
         record: dict[str, Any] = {"plain": plain, "type": type(leaf).__name__, "device": leaf.device.type}
         if plain and leaf.layout is torch.strided:
-            storage = leaf.untyped_storage()
-            extent = 1 + sum((n - 1) * s for n, s in zip(leaf.shape, leaf.stride(), strict=True)) if leaf.numel() else 0
-            record["aliases_input"] = storage.data_ptr() in given
-            record["unique_bytes"] = min(leaf.numel(), extent) * leaf.element_size()
+            record["aliases_input"] = leaf.untyped_storage().data_ptr() in given
         found.append(record)
     return found
 

@@ -130,9 +130,7 @@ class Zygote:
                     os.kill(found.pid, signal.SIGKILL)
 
 
-def _candidate_main(
-    zygote: Zygote, message: dict[str, Any], channel_fd: int, output_fd: int, status_fd: int
-) -> None:
+def _candidate_main(zygote: Zygote, message: dict[str, Any], channel_fd: int, output_fd: int, status_fd: int) -> None:
     """In the fork: become a cell, then serve one candidate. Never returns."""
     try:
         zygote.control.close()

@@ -1,0 +1,378 @@
+"""A Graph as a readable file that defines ``ModelNew``."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from typing import Any
+
+from kernelwright.authors.graph.capture import Captured
+from kernelwright.authors.graph.expressions import expression, operator_schema
+from kernelwright.authors.graph.ir import FLOATS, Graph, Node, Slot, TensorType
+from kernelwright.authors.graph.layout import Layout, lay_out
+from kernelwright.authors.graph.literals import value_code
+from kernelwright.authors.graph.ops import VOCABULARY
+from kernelwright.authors.graph.text import HELPERS, module_text, wrapped
+
+INLINE = frozenset({"weight", "const", "getitem"})
+"""Operations that are written where they are used, not as a statement of their own."""
+
+LETTERS = "yzhuvwabcdeg"
+
+HINTS = {
+    "linear": "projected",
+    "matmul": "product",
+    "conv": "features",
+    "sum": "total",
+    "mean": "mean",
+    "amax": "largest",
+    "amin": "smallest",
+    "softmax": "probabilities",
+    "log_softmax": "log_probabilities",
+    "window_sums": "windows",
+    "max_pool": "pooled",
+    "batch_norm": "normalised",
+    "add": "shifted",
+    "sub": "difference",
+    "mul": "scaled",
+    "div": "quotient",
+    "reshape": "shaped",
+    "permute": "turned",
+    "relu": "activated",
+}
+
+
+def print_module(
+    captured: Captured, *, doc: Sequence[str], graph: Graph | None = None, fold: bool = False, decorator: str = ""
+) -> str:
+    """The text of a file whose ``ModelNew`` computes ``graph`` (by default the captured one, as it is).
+
+    ``doc`` becomes the file's docstring. With ``fold``, work on weights alone moves to ``_fold``, which runs at
+    construction and after every ``load_state_dict``. ``decorator`` is a line above ``forward``. Raises ``AuthorError``
+    if a constant of the module is too large to be written down.
+    """
+    graph = (captured.graph if graph is None else graph).pruned()
+    used = {node.attr["name"] for node in graph.nodes if node.op == "weight"}
+    layout = lay_out(captured.module, {name: t for name, t in captured.constants.items() if name in used})
+    printer = _Printer(graph, captured, layout)
+    folded = printer.fold_lines() if fold else []
+    return module_text(
+        doc=doc,
+        layout=layout.lines,
+        fold=folded,
+        parameters=captured.interface.parameters,
+        baked=captured.interface.baked,
+        forward=printer.forward_lines(),
+        decorator=decorator,
+        helpers=printer.helpers,
+    )
+
+
+@dataclass
+class _Printer:
+    graph: Graph
+    captured: Captured
+    layout: Layout
+    helpers: set[str] = field(default_factory=set)
+    folded: dict[int, str] = field(default_factory=dict)
+    """Positions that ``_fold`` computes, and the attribute each is kept under."""
+
+    def __post_init__(self) -> None:
+        self.nodes = self.graph.nodes
+        self.live = self.graph.live()
+        self.notes = dict(self.graph.notes)
+
+    # -- forward ------------------------------------------------------------------------------------------------
+
+    def forward_lines(self) -> list[str]:
+        """Statements of ``forward``, the return included."""
+        interface = self.captured.interface
+        device = f"{interface.inputs[0]}.device" if interface.inputs else self._weight_device()
+        order = self._order()
+        uses = Counter(arg for p in order for arg in self._variables(p))
+        uses.update(v for out in self.graph.outputs for v in self._variables_of(out))
+        names = _Names(interface.parameters)
+        written: dict[int, str] = {}
+        kept = {target for target, _ in interface.writes}
+        lines: list[str] = []
+        for p in order:
+            node = self.nodes[p]
+            if node.op == "input":
+                written[p] = interface.inputs[node.attr["index"]]
+                continue
+            code = self._code(p, written, device)
+            dying = [v for v in self._variables(p) if uses[v] == 1 and written[v].isidentifier()]
+            for v in self._variables(p):
+                uses[v] -= 1
+            free = [written[v] for v in dying if uses[v] == 0 and written[v] not in kept]
+            if not isinstance(node.type, TensorType):
+                free = []  # a name that held a tensor stays one: its device may be asked for
+            written[p] = free[0] if free else names.letter()
+            for spare in set(free[1:]) - set(interface.parameters):
+                names.release(spare)
+            if p in self.notes:
+                lines.append(f"# {self.notes[p]}")
+            lines += wrapped(f"{written[p]} = {code}")
+        return lines + self._endings(written, device)
+
+    def _endings(self, written: dict[int, str], device: str) -> list[str]:
+        """In-place effects of the reference, then the return."""
+        interface = self.captured.interface
+        shown = [self._atom(out, written, device) for out in self.graph.outputs]
+        taken: set[int] = set()
+        for slot in _slots(interface.output):
+            base = self._base(self.graph.outputs[slot])
+            borrowed = self.nodes[base].op in ("input", "weight") or base in self.folded or base in taken
+            if borrowed and interface.fresh[slot]:
+                shown[slot] += ".clone()"
+            taken.add(base)
+        lines: list[str] = []
+        for target, slot in interface.writes:
+            reached = self.layout.access.get(target.removeprefix("self."), target)
+            lines.append(f"{reached}.copy_({shown[slot]})")
+        return [*lines, *wrapped(f"return {_literal(interface.output, shown)}")]
+
+    def _order(self) -> list[int]:
+        """Positions that ``forward`` writes a statement for (inputs included), in order."""
+        needed = [False] * len(self.nodes)
+        for out in self.graph.outputs:
+            needed[out] = True
+        for p in range(len(self.nodes) - 1, -1, -1):
+            if needed[p] and p not in self.folded:
+                for arg in self.nodes[p].args:
+                    needed[arg] = True
+        return [p for p in range(len(self.nodes)) if needed[p] and p not in self.folded and not self._inline(p)]
+
+    def _inline(self, p: int) -> bool:
+        node = self.nodes[p]
+        return node.op in INLINE or (node.op in VOCABULARY and VOCABULARY[node.op].view and self._weight_view(p))
+
+    def _weight_view(self, p: int) -> bool:
+        """A reshaped or permuted weight: an expression, not work."""
+        node = self.nodes[p]
+        if node.op == "weight":
+            return True
+        return node.op in VOCABULARY and VOCABULARY[node.op].view and self._weight_view(node.args[0])
+
+    def _variables(self, p: int) -> list[int]:
+        """Positions of the variables that the statement at ``p`` reads."""
+        return [v for arg in self.nodes[p].args for v in self._variables_of(arg)]
+
+    def _variables_of(self, p: int) -> list[int]:
+        if p in self.folded:
+            return []
+        return self._variables(p) if self._inline(p) else [p]
+
+    def _atom(self, p: int, written: dict[int, str], device: str) -> str:
+        node = self.nodes[p]
+        if p in self.folded:
+            return f"self.{self.folded[p]}"
+        if p in written:
+            return written[p]
+        if node.op == "weight":
+            return self.layout.access[node.attr["name"]]
+        if node.op == "const":
+            return value_code(node.attr["value"])
+        return self._code(p, written, device)
+
+    def _code(self, p: int, written: dict[int, str], device: str) -> str:
+        node = self.nodes[p]
+        if node.op in HELPERS:
+            self.helpers.add(node.op)
+        return expression(node, [self._atom(a, written, device) for a in node.args], self._types(node), device)
+
+    def _types(self, node: Node) -> list[TensorType]:
+        return [t for t in (self.nodes[a].type for a in node.args) if isinstance(t, TensorType)]
+
+    def _base(self, p: int) -> int:
+        """The node that owns the storage that ``p`` shows."""
+        while p not in self.folded and self._is_view(p):
+            p = self.nodes[p].args[0]
+        return p
+
+    def _is_view(self, p: int) -> bool:
+        node = self.nodes[p]
+        if node.op == "getitem":
+            return self._is_view(node.args[0])
+        if node.op == "opaque":
+            return any(r.alias_info is not None for r in operator_schema(node.attr["target"]).returns)
+        return node.op in VOCABULARY and VOCABULARY[node.op].view
+
+    def _hint(self, node: Node) -> str:
+        if node.op == "opaque":
+            return node.attr["target"].split(".")[1].strip("_")
+        return HINTS.get(node.op, node.op)
+
+    def _weight_device(self) -> str:
+        names = [n.attr["name"] for n in self.nodes if n.op == "weight"]
+        return f"{self.layout.access[names[0]]}.device" if names else ""
+
+    # -- fold ---------------------------------------------------------------------------------------------------
+
+    def fold_lines(self) -> list[str]:
+        """Statements of ``_fold``; afterwards ``forward`` reads their results as attributes."""
+        frontier = self._frontier()
+        if not frontier:
+            return []
+        device = self._weight_device()
+        order: list[int] = []
+        for p in frontier:
+            self._collect(p, order)
+        uses = Counter(a for p in order for a in self.nodes[p].args)
+        names = _Names(())
+        written: dict[int, str] = {}
+        lines: list[str] = []
+        for p in order:
+            node = self.nodes[p]
+            args = [self._fold_atom(a, node, written, names, uses, lines) for a in node.args]
+            code = expression(node, args, self._types(node), device)
+            if node.op == "full" and _wide(node):
+                code = (
+                    f"torch.full({value_code(node.type.shape)}, {value_code(node.attr['value'])}, dtype=torch.float64)"  # type: ignore[union-attr]
+                )
+            if p in self.notes:
+                lines.append(f"# {self.notes[p]}")
+            if p in frontier:
+                written[p] = names.new(frontier[p].removeprefix("folded_"))
+                lines += wrapped(f"{written[p]} = {code}")
+                lines += wrapped(
+                    f'self.register_buffer("{frontier[p]}", {self._narrowed(p, written[p])}, persistent=False)'
+                )
+            else:
+                written[p] = names.new(self._hint(node))
+                lines += wrapped(f"{written[p]} = {code}")
+        self.folded |= frontier
+        return lines
+
+    def _frontier(self) -> dict[int, str]:
+        """Weight-only work whose result is needed beside inputs, with the attribute it is kept under."""
+        found: dict[int, str] = {}
+        taken: Counter[str] = Counter()
+        for p, node in enumerate(self.nodes):
+            if self.live[p]:
+                for place, arg in enumerate(node.args):
+                    self._keep(arg, _role(node, place), found, taken)
+        for out in self.graph.outputs:
+            self._keep(out, "output", found, taken)
+        return found
+
+    def _keep(self, p: int, role: str, found: dict[int, str], taken: Counter[str]) -> None:
+        node = self.nodes[p]
+        leaf = node.op in ("weight", "const")
+        if self.live[p] or p in found or leaf or self._inline(p) or not isinstance(node.type, TensorType):
+            return
+        source = next(iter(self._weights(p)), "")
+        owner = source.rpartition(".")[0].replace(".", "_")
+        name = "_".join(part for part in ("folded", owner, role) if part)
+        taken[name] += 1
+        found[p] = name if taken[name] == 1 else f"{name}_{taken[name]}"
+
+    def _weights(self, p: int) -> list[str]:
+        """Names of the weights below ``p``, the first argument's first."""
+        node = self.nodes[p]
+        own = [node.attr["name"]] if node.op == "weight" else []
+        return own + [name for a in node.args for name in self._weights(a)]
+
+    def _collect(self, p: int, order: list[int]) -> None:
+        node = self.nodes[p]
+        if p in order or node.op in ("weight", "const"):
+            return
+        for a in node.args:
+            self._collect(a, order)
+        order.append(p)
+
+    def _fold_atom(
+        self, p: int, consumer: Node, written: dict[int, str], names: "_Names", uses: Counter[int], lines: list[str]
+    ) -> str:
+        """An argument inside ``_fold``: vocabulary operations take float64, all others what the module holds."""
+        node = self.nodes[p]
+        if node.op == "const":
+            return value_code(node.attr["value"])
+        is_wide = node.op != "weight" and _wide(node)
+        wants_wide = _wide(consumer) and isinstance(node.type, TensorType) and node.type.dtype in FLOATS
+        atom = written.get(p) or self.layout.access[node.attr["name"]]
+        if wants_wide and not is_wide:
+            self.helpers.add("wide")
+            if uses[p] == 1:
+                return f"wide({atom})"
+            source = node.attr["name"].replace(".", "_") if node.op == "weight" else "wide_" + atom
+            written[p] = written.get(p) if node.op != "weight" else names.new(source)  # type: ignore[assignment]
+            if node.op == "weight":
+                lines.append(f"{written[p]} = wide({atom})")
+                return written[p]
+            return f"wide({atom})"
+        if is_wide and not wants_wide:
+            assert isinstance(node.type, TensorType)
+            return f"{atom}.to(torch.{node.type.dtype})"
+        return atom
+
+    def _narrowed(self, p: int, name: str) -> str:
+        """The result in the dtype and on the device of the module's own tensors."""
+        node = self.nodes[p]
+        assert isinstance(node.type, TensorType)
+        if not _wide(node):
+            return name
+        for weight in self._weights(p) or [n.attr["name"] for n in self.nodes if n.op == "weight"]:
+            type_ = next(n.type for n in self.nodes if n.op == "weight" and n.attr["name"] == weight)
+            if isinstance(type_, TensorType) and type_.dtype == node.type.dtype:
+                return f"{name}.to({self.layout.access[weight]})"
+        return f"{name}.to(torch.{node.type.dtype})"
+
+
+class _Names:
+    """Variable names that are free."""
+
+    def __init__(self, reserved: Sequence[str]) -> None:
+        self.taken = {*reserved, "torch", "nn", "F", "self", *HELPERS}
+
+    def new(self, hint: str) -> str:
+        name = hint if hint.isidentifier() and not iskeyword(hint) else f"{hint}_"
+        number = 1
+        while (name if number == 1 else f"{name}_{number}") in self.taken:
+            number += 1
+        chosen = name if number == 1 else f"{name}_{number}"
+        self.taken.add(chosen)
+        return chosen
+
+    def letter(self) -> str:
+        """A neutral name, for values that later statements may overwrite."""
+        return next((self.new(name) for name in LETTERS if name not in self.taken), None) or self.new("value")
+
+    def release(self, name: str) -> None:
+        self.taken.discard(name)
+
+
+def _wide(node: Node) -> bool:
+    """Computed in float64 inside ``_fold``: floating-point work that the vocabulary knows."""
+    known = node.op in VOCABULARY or node.op == "full"
+    return known and isinstance(node.type, TensorType) and node.type.dtype in FLOATS
+
+
+def _role(consumer: Node, place: int) -> str:
+    """What a folded tensor is to the operation that takes it."""
+    if consumer.op in ("linear", "conv"):
+        return ("input", "weight", "bias")[place]
+    return {"mul": "scale", "div": "divisor", "add": "shift", "sub": "shift", "matmul": "factor"}.get(
+        consumer.op, "table"
+    )
+
+
+def _slots(output: Any) -> list[int]:
+    if isinstance(output, Slot):
+        return [output.position]
+    parts = output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else ()
+    return [slot for part in parts for slot in _slots(part)]
+
+
+def _literal(output: Any, shown: Sequence[str]) -> str:
+    """The output's structure with its tensors' expressions."""
+    if isinstance(output, Slot):
+        return shown[output.position]
+    if isinstance(output, dict):
+        return "{" + ", ".join(f"{value_code(k)}: {_literal(v, shown)}" for k, v in output.items()) + "}"
+    if isinstance(output, list):
+        return "[" + ", ".join(_literal(v, shown) for v in output) + "]"
+    if isinstance(output, tuple):
+        inner = ", ".join(_literal(v, shown) for v in output)
+        return f"({inner},)" if len(output) == 1 else f"({inner})"
+    return value_code(output)

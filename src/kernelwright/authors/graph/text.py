@@ -1,0 +1,95 @@
+"""The frame of a printed file: docstring, imports, helpers, class."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+WIDTH = 110
+
+HELPERS = {
+    "wide": '''
+def wide(tensor):
+    """The tensor in float64; on the CPU where the device has no float64."""
+    return tensor.detach().to("cpu" if tensor.device.type == "mps" else tensor.device, torch.float64)
+''',
+    "window_sums": '''
+def window_sums(x, dim, windows):
+    """Sums of x over windows (start, stop, step) of one axis, side by side along that axis.
+
+    Windows that overlap share their common core, which is summed once.
+    """
+    low, high = max(start for start, _, _ in windows), min(stop for _, stop, _ in windows)
+    if low >= high or any(step != 1 for _, _, step in windows):
+        axis = (slice(None),) * dim
+        return torch.cat([x[(*axis, slice(*window))].sum(dim, keepdim=True) for window in windows], dim)
+    core = x.narrow(dim, low, high - low).sum(dim, keepdim=True)
+    sums = []
+    for start, stop, _ in windows:
+        total = core
+        if start < low:
+            total = total + x.narrow(dim, start, low - start).sum(dim, keepdim=True)
+        if stop > high:
+            total = total + x.narrow(dim, high, stop - high).sum(dim, keepdim=True)
+        sums.append(total)
+    return torch.cat(sums, dim)
+''',
+}
+
+
+def module_text(
+    *,
+    doc: Sequence[str],
+    layout: Sequence[str],
+    fold: Sequence[str],
+    parameters: Sequence[str],
+    baked: Sequence[str],
+    forward: Sequence[str],
+    decorator: str,
+    helpers: Iterable[str],
+) -> str:
+    """A file that defines ``ModelNew``, from the lines of its parts."""
+    body = "\n".join(forward)
+    text = f'"""{doc[0]}"""' if len(doc) == 1 else "\n".join(['"""' + doc[0], "", *doc[1:], '"""'])
+    text += "\n\nimport torch\n"
+    if "F." in body or any("F." in line for line in fold):
+        text += "import torch.nn.functional as F\n"
+    text += "from torch import nn\n\n"
+    text += "".join(code + "\n" for name, code in HELPERS.items() if name in helpers)
+    text += "\nclass ModelNew(nn.Module):\n"
+    text += "    def __init__(self, *args, **kwargs):\n"
+    text += "        # Sizes are those of the reference as it was constructed; values come with load_state_dict.\n"
+    text += "        super().__init__()\n"
+    text += _indented(layout)
+    if fold:
+        text += "        self._fold()\n"
+        text += "        self.register_load_state_dict_post_hook(ModelNew._fold)\n"
+        text += "\n    @torch.no_grad()\n    def _fold(self, *_):\n"
+        text += '        """Work on weights alone, done once per load: in float64, then rounded once."""\n'
+        text += _indented(fold)
+    text += "\n"
+    if decorator:
+        text += f"    {decorator}\n"
+    text += f"    def forward({', '.join(('self', *parameters))}):\n"
+    text += "".join(f"        # {value}: fixed when this was written\n" for value in baked)
+    return text + _indented(forward)
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "".join(f"        {line}\n" for line in lines)
+
+
+def wrapped(line: str) -> list[str]:
+    """The statement on one line, or with the arguments of its last call below each other."""
+    if len(line) <= WIDTH - 8 or not line.endswith(")"):
+        return [line]
+    depth, cuts, opening = 0, [], -1
+    for position in range(len(line) - 1, -1, -1):
+        depth += line[position] in ")]}"
+        depth -= line[position] in "([{"
+        if line[position] == "," and depth == 1:
+            cuts.append(position)
+        if depth == 0:
+            opening = position
+            break
+    edges = [opening, *reversed(cuts), len(line) - 1]
+    parts = [line[a + 1 : b].strip() for a, b in pairwise(edges)]
+    return [line[: opening + 1], *(f"    {part}," for part in parts if part), ")"]

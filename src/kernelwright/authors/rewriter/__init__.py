@@ -1,0 +1,1 @@
+"""The algebraic rewriter: equality saturation over the exported graph, rules as records, plain PyTorch as the result."""
