@@ -101,7 +101,7 @@ def state_of_this_process() -> dict[str, object]:
         "matmul precision": torch.get_float32_matmul_precision(),
         "functions": [torch.relu, torch.allclose, torch.manual_seed, torch.Tensor.__eq__, torch.nn.Module.__call__],
         "clocks": [time.perf_counter, time.perf_counter_ns, time.monotonic, time.time],
-        "environment": dict(os.environ),
+        "environment": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
         "folder": Path.cwd(),
         "signals": [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)],
     }

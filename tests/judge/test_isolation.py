@@ -2,6 +2,7 @@
 
 import os
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,9 @@ def test_describe_names_the_fix_where_isolation_is_missing():
 
 def test_a_candidate_sees_nothing_of_the_home_directory_or_environment(nursery, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret-of-the-user")
-    reply, printed = run(nursery, "import os; print(sorted(os.environ), os.environ, os.path.expanduser('~'), os.listdir('/tmp'))")
+    reply, printed = run(
+        nursery, "import os; print(sorted(os.environ), os.environ, os.path.expanduser('~'), os.listdir('/tmp'))"
+    )
     assert "error" not in reply
     assert "secret-of-the-user" not in printed and "OPENAI_API_KEY" not in printed
     assert os.environ["HOME"] not in printed.split() and "/tmp ['sample.py']" in printed
@@ -73,7 +76,9 @@ def test_files_of_the_user_are_not_there(nursery, tmp_path):
 
 
 def test_no_capability_is_left(nursery):
-    _, printed = run(nursery, "print([l for l in open('/proc/self/status') if l.startswith(('CapEff', 'CapBnd', 'NoNewPrivs'))])")
+    _, printed = run(
+        nursery, "print([l for l in open('/proc/self/status') if l.startswith(('CapEff', 'CapBnd', 'NoNewPrivs'))])"
+    )
     assert printed.count("0000000000000000") == 2 and "NoNewPrivs:\\t1" in printed
 
 
@@ -117,6 +122,6 @@ def test_without_a_sandbox_trusted_code_runs_in_a_directory_that_is_removed():
         worker = nursery.spawn(memory_limit=1 << 30, process_limit=100, time_limit=20)
         worker.ask("load", source="import os; print(os.getcwd()); ModelNew = 1", name="sample", seed=1)
         directory = worker.printed().strip()
-        assert os.path.isdir(directory)
+        assert Path(directory).is_dir()
         worker.close()
-        assert not os.path.exists(directory)
+        assert not Path(directory).exists()

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from kernelwright.judge import wire
 from kernelwright.judge.files import anonymous_file, seal
 
-DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64, torch.int8, torch.bool, torch.complex64]
+DTYPES = [
+    torch.float32,
+    torch.float64,
+    torch.bfloat16,
+    torch.float16,
+    torch.int64,
+    torch.int8,
+    torch.bool,
+    torch.complex64,
+]
 
 
 def roundtrip(value, **options):
@@ -50,7 +59,13 @@ def test_expanded_and_strided_tensors_become_dense():
 
 def test_special_numbers():
     back = roundtrip([float("inf"), float("nan"), 1 + 2j, -0.0, True, 7, "text"])
-    assert back[0] == float("inf") and back[1] != back[1] and back[2] == 1 + 2j and back[4] is True and back[5:] == [7, "text"]
+    assert (
+        back[0] == float("inf")
+        and back[1] != back[1]
+        and back[2] == 1 + 2j
+        and back[4] is True
+        and back[5:] == [7, "text"]
+    )
 
 
 def test_untrusted_values_lose_their_classes():

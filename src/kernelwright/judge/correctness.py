@@ -11,8 +11,8 @@ from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
 
-RETURNED_INPUT_BYTES = 1 << 30
-"""Larger inputs are only read back on the first draw."""
+RETURNED_INPUT_BYTES = 16 << 20
+"""Larger inputs are read back on the first and on the last draw only."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,14 @@ class Correctness:
         self._construct(construction_fd)
         try:
             for number, draw in enumerate(plan):
-                self._one(draw, first=number == 0)
+                look = number in (0, len(plan) - 1) or draw.facts["input_bytes"] <= RETURNED_INPUT_BYTES
+                self._one(draw, first=number == 0, look_at_inputs=look)
             self._repeat(plan[0])
         finally:
             self.checked.accuracy = self._accuracy()
 
-    def _one(self, draw: DrawPlan, *, first: bool) -> None:
-        fd = self._call(draw, first=first)
+    def _one(self, draw: DrawPlan, *, first: bool, look_at_inputs: bool) -> None:
+        fd = self._call(draw, look_at_inputs=look_at_inputs)
         try:
             check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
         finally:
@@ -110,12 +111,11 @@ class Correctness:
         self.checked.reference_seconds += made["seconds"]
         return fds[0]
 
-    def _call(self, draw: DrawPlan, *, first: bool) -> int:
+    def _call(self, draw: DrawPlan, *, look_at_inputs: bool) -> int:
         """Run the candidate on a draw, look at what kind of thing came back; returns the file with the outputs."""
         inputs_fd = self._inputs(draw)
-        small = draw.facts["input_bytes"] <= RETURNED_INPUT_BYTES
         try:
-            report, out = self._ask("forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=first or small)
+            report, out = self._ask("forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=look_at_inputs)
         finally:
             os.close(inputs_fd)
         try:
@@ -129,7 +129,7 @@ class Correctness:
         return out[0]
 
     def _look_at_tensors(self, report: dict[str, Any], draw: DrawPlan) -> None:
-        """Rules on what kind of thing came back. The report is the candidate's own word: it can only do harm to itself."""
+        """Rules on what kind of thing came back. The report is the candidate's own word: lies harm itself only."""
         tensors = report.get("tensors")
         if not isinstance(tensors, list) or not all(isinstance(t, dict) for t in tensors):
             raise stop(Status.REJECTED, "protocol", "the report on the outputs is unreadable")
@@ -155,8 +155,8 @@ class Correctness:
                 )
 
     def _repeat(self, draw: DrawPlan) -> None:
-        """The same inputs at other addresses, after other values were seen: the answer must be as good, and the same."""
-        fd = self._call(draw, first=False)
+        """The same inputs at other addresses, after other values were seen: the answer must be the same."""
+        fd = self._call(draw, look_at_inputs=False)
         try:
             if self.reference.ask("check_repeat", (fd,)).get("same"):
                 return

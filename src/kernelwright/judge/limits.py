@@ -210,7 +210,9 @@ def _gradients(
         return None
     products = (o.detach().abs() * c.abs() for o, c in zip(outputs, cotangents, strict=True))
     scale = math.sqrt(sum(float(product.square().sum()) for product in products))
-    return [_tell(t.detach(), next(answers) if t.requires_grad else None, scale) for t in wanted]
+    originals = [*tensors, *weights.values()]
+    found = (next(answers) if leaf.requires_grad else None for leaf in wanted)
+    return [_tell(t.detach(), gradient, scale) for t, gradient in zip(originals, found, strict=True)]
 
 
 def _tell(x: "torch.Tensor", gradient: "torch.Tensor | None", scale: float) -> _Told | None:
@@ -221,7 +223,8 @@ def _tell(x: "torch.Tensor", gradient: "torch.Tensor | None", scale: float) -> _
         return None
     size = gradient.detach().abs()
     values = x.abs().to(size.dtype)
-    effect = float(size.square().sum().sqrt()) * float(values.square().mean().sqrt())
+    # of values that are all zero nothing is known about their usual size
+    effect = float(size.square().sum().sqrt()) * (float(values.square().mean().sqrt()) or 1.0)
     if not effect > 8 * torch.finfo(size.dtype).eps * scale:
         return _Told(0, 0)
     has = size > torch.finfo(size.dtype).eps * size.amax()
@@ -346,10 +349,10 @@ def _seeded() -> Generator[None]:
 
 def _room(tensors: list["torch.Tensor"], weights: Mapping[str, "torch.Tensor"]) -> int:
     """Bytes that the forward pass may keep for the backward pass: a third of what is free on the device."""
-    from kernelwright import platforms
+    from kernelwright.platforms import get
 
     device = next((t.device.type for t in (*tensors, *weights.values())), "cpu")
-    return platforms.get(device).memory_available() // 3
+    return get(device).memory_available() // 3
 
 
 @contextmanager

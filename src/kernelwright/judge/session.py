@@ -40,6 +40,9 @@ from kernelwright.schema import (
 NATURAL = "natural"
 DRAW_BYTES = 4 << 30
 KEPT_INPUT_BYTES = 128 << 20
+LARGE_INPUT_BYTES = 1 << 30
+LARGE_INPUT_STRESS = ("negative", "large")
+"""Beyond this size two natural draws and these stress draws must do."""
 TIMED_DRAWS = 2
 LAUNCH_SLACK_MS = {"cpu": 0.0, "cuda": 0.06, "mps": 0.5}
 
@@ -71,7 +74,7 @@ class JudgeSession:
         self._sandbox = choose()
         self._seed = secrets.randbits(31)
         self._reference = Reference(platform.name)
-        self._nursery = Nursery(self._sandbox, platform.name)
+        self._nursery: Nursery | None = None
         self._construction_fd: int | None = None
         self._baselines: tuple[BaselineTiming, ...] | None = None
         self._stopwatch: Stopwatch | None = None
@@ -137,8 +140,9 @@ class JudgeSession:
             raise stop(
                 Status.REJECTED, "isolation",
                 "nothing isolates candidates on this machine, so only those of built-in authors are run. "
-                "Install bubblewrap (apt-get install -y bubblewrap), or say --unsafe to run this file with your rights.",
+                "Install bubblewrap (apt-get install -y bubblewrap), or say --unsafe to run this one with your rights.",
             )  # fmt: skip
+        assert self._nursery is not None
         return self._nursery.spawn(
             memory_limit=self.settings.memory_limit,
             process_limit=self.settings.process_limit,
@@ -183,7 +187,7 @@ class JudgeSession:
         if limits.impossible(ms.high, costs, device):
             raise stop(
                 Status.REJECTED, "impossible_time",
-                f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all of the work was done",
+                f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all work was done",
             )  # fmt: skip
         return limits.limits(costs, device, ms.median)
 
@@ -193,12 +197,12 @@ class JudgeSession:
         """Load the problem, make the plan of draws. Idempotent. Raises ``ReferenceFailed``."""
         if self.plan:
             return
-        cache = Path(os.environ.get("KERNELWRIGHT_HOME", Path.home() / ".kernelwright")) / "cache" / "inductor"
-        self._reference.open(self.problem, seed=self._seed, cache=str(cache), draw_bytes=DRAW_BYTES)
-        reply = self._reference.ask("device")
-        self.device = DeviceFacts.model_validate(reply["facts"])
-        plan = [self._plan_draw(self._seed + 1 + k, NATURAL) for k in range(self.settings.natural_draws)]
-        for k, kind in enumerate(STRESS_KINDS):
+        self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name)
+        plan = [self._open_reference()]
+        large = plan[0].facts["input_bytes"] > LARGE_INPUT_BYTES
+        natural = min(self.settings.natural_draws, 2) if large else self.settings.natural_draws
+        plan += [self._plan_draw(self._seed + 1 + k, NATURAL) for k in range(1, natural)]
+        for k, kind in enumerate(LARGE_INPUT_STRESS if large else STRESS_KINDS):
             with contextlib.suppress(ReferenceFailed):  # the reference need not be defined there: no draw then
                 draw = self._plan_draw(self._seed + 1001 + k, kind)
                 if draw.facts["any_finite"]:
@@ -209,6 +213,14 @@ class JudgeSession:
         _, fds = self._reference.request("construction")
         self._construction_fd = fds[0]
         self.plan = tuple(plan)
+
+    def _open_reference(self) -> DrawPlan:
+        """Load the problem in its process and make the first draw."""
+        home = Path(os.environ.get("KERNELWRIGHT_HOME", Path.home() / ".kernelwright"))
+        cache = str(home / "cache" / "inductor")
+        self._reference.open(self.problem, seed=self._seed, cache=cache, draw_bytes=DRAW_BYTES)
+        self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
+        return self._plan_draw(self._seed + 1, NATURAL)
 
     def _plan_draw(self, seed: int, kind: str) -> DrawPlan:
         facts, fds = self._reference.request("plan", seed=seed, kind=kind)
@@ -238,10 +250,13 @@ class JudgeSession:
         return self._baselines
 
     def check_reference(self) -> ReferenceCheck:
-        """Can the problem be judged here at all? Never raises for what the problem does."""
+        """Can the reference be built, drawn for and run here, in its own precision and in float64?
+
+        Never raises for what the problem does. Instead of ``open``, not after it: it makes one draw and no plan.
+        """
         began = time.monotonic()
         try:
-            self.open()
+            _close(self._open_reference().inputs_fd)
         except ReferenceFailed as error:
             return ReferenceCheck(False, time.monotonic() - began, str(error))
         return ReferenceCheck(True, time.monotonic() - began)
@@ -275,7 +290,8 @@ class JudgeSession:
     def close(self) -> None:
         _close(self._construction_fd, *(draw.inputs_fd for draw in self.plan))
         self._construction_fd, self.plan = None, ()
-        self._nursery.close()
+        if self._nursery is not None:
+            self._nursery.close()
         self._reference.close()
 
     def __enter__(self) -> "JudgeSession":

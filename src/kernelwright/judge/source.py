@@ -29,7 +29,7 @@ class Remark:
 
 
 class IntegrityRule(Protocol):
-    """Reads a candidate's syntax tree. Other packages add theirs under the entry point ``kernelwright.integrity_rules``."""
+    """Reads a candidate's syntax tree. Other packages add theirs: entry point ``kernelwright.integrity_rules``."""
 
     @property
     def name(self) -> str: ...
@@ -59,8 +59,9 @@ class AssignsToModules:
     def __call__(self, tree: ast.Module, candidate: Candidate) -> Iterator[Remark]:
         del candidate
         for node in ast.walk(tree):
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            for target in targets:
+            if not isinstance(node, ast.Assign):
+                continue
+            for target in node.targets:
                 if isinstance(target, ast.Attribute):
                     name = ast.unparse(target)
                     if name.split(".")[0] in self._modules and not name.startswith(("torch.backends.", "sys.path")):
@@ -79,8 +80,8 @@ def rules() -> tuple[IntegrityRule, ...]:
 def read(candidate: Candidate) -> tuple[Remark, ...]:
     """Check that the text can be a candidate at all, and collect what the rules remark.
 
-    Raises ``Stopped``: it does not parse (``compile_failed``), defines no ``ModelNew`` (``generation_failed``) or imports
-    what a candidate may not (``rejected``).
+    Raises ``Stopped``: it does not parse (``compile_failed``), defines no ``ModelNew`` (``generation_failed``), or
+    imports what a candidate may not (``rejected``).
     """
     try:
         tree = ast.parse(candidate.source)

@@ -142,10 +142,10 @@ class Stopwatch:
                 os.close(fds[0])
 
     def measure(self, baselines: Sequence[str], budget: float, candidate: CandidateSubject | None = None) -> Samples:
-        """Rounds of one block for each subject until the ratios are tight, or ``budget`` seconds or the rounds are spent.
+        """Rounds of one block for each subject until the ratios are tight, or ``budget`` (seconds) or rounds are spent.
 
-        Raises ``Stopped`` when the candidate fails, answers wrongly in a timed call, hides time from its stamps or works
-        while a baseline is being timed.
+        Raises ``Stopped`` when the candidate fails, answers wrongly in a timed call, hides time from its stamps, or
+        works while a baseline is being timed.
         """
         began = time.monotonic()
         subjects: list[Subject] = [BaselineSubject(self.reference, name) for name in baselines]
@@ -195,7 +195,7 @@ class Stopwatch:
             samples.background += candidate.worker.cpu_seconds() - before
             samples.baseline_wall += outside / 1e3
         block = _read_block(reply, calls, outside)
-        if subject is candidate and block.kept:
+        if candidate is not None and subject is candidate and block.kept:
             self._recheck(candidate, block, slots, change, samples)
         subject.ask("clear")
         return block
@@ -256,8 +256,8 @@ class Stopwatch:
         if samples.excess and sorted(samples.excess)[len(samples.excess) // 2] > 1.0:
             raise stop(
                 Status.REJECTED, "clock_disagreement",
-                "the time stamps of the calls leave out time that passed on the judge's clock: work was done outside the "
-                "timed calls, on another stream or thread, or the stamps were tampered with",
+                "the time stamps of the calls leave out time that passed on the judge's clock: work was done outside "
+                "the timed calls, on another stream or thread, or the stamps were tampered with",
             )  # fmt: skip
         if samples.background > 0.05 and samples.background > BACKGROUND_SHARE * samples.baseline_wall:
             raise stop(
@@ -268,12 +268,11 @@ class Stopwatch:
 
 
 def _read_block(reply: dict[str, Any], calls: int, outside: float) -> Block:
-    stamps, kept = reply.get("ms"), reply.get("kept")
+    stamps: list[Any] = reply["ms"] if isinstance(reply.get("ms"), list) else []
+    kept: list[Any] = reply["kept"] if isinstance(reply.get("kept"), list) else []
     readable = (
-        isinstance(stamps, list)
-        and len(stamps) == calls
+        len(stamps) == calls
         and all(isinstance(ms, int | float) and 0.0 <= ms < 1e9 for ms in stamps)
-        and isinstance(kept, list)
         and all(isinstance(i, int) and 0 <= i < calls for i in kept)
     )
     if not readable:

@@ -1,8 +1,9 @@
 """Tensors between processes: one anonymous file per message, a JSON header and raw bytes.
 
-Candidates answer through this format, so reading it must be safe on hostile bytes: no pickle, every size checked against
+Candidates answer through this format, so reading it must be safe on hostile bytes: no pickle, each size checked against
 the file before memory is taken, contents copied with ``pread`` (a mapped file that is cut short would kill the reader
-with SIGBUS). Python objects beyond plain values travel only from the judge to a worker, never back (``trusted=True``).
+with SIGBUS). Python objects beyond plain values travel only from the judge to a
+worker, never back (``trusted=True``).
 
 Layout: 8 bytes ``KWTENSOR``, 8 bytes little-endian header length, the header, then each tensor's bytes at its offset.
 """
@@ -46,7 +47,7 @@ def _dense_order(tensor: torch.Tensor) -> list[int] | None:
 
 
 def plain(value: Any) -> Any:
-    """The same nest in tuples, lists and string-keyed dicts: what a named tuple, mapping or dataclass says, without it."""
+    """The same nest in tuples, lists and string-keyed dicts, without named tuples, other mappings and dataclasses."""
     if isinstance(value, tuple):
         return tuple(plain(v) for v in value)
     if isinstance(value, list):
@@ -105,7 +106,7 @@ class _Writer:
 
 
 def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy()) if tensor.numel() else memoryview(b"")
+    return tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else memoryview(b"")
 
 
 def pack(value: Any, *, trusted: bool = False, name: str = "tensors") -> int:
@@ -157,9 +158,9 @@ class _Reader:
         if length > min(MAX_HEADER, size):
             raise WireError("header too long")
         try:
-            self.header = json.loads(os.pread(fd, length, 16))
-            self.records: list[Any] = self.header["tensors"]
-            self.tree = self.header["tree"]
+            header = json.loads(os.pread(fd, length, 16))
+            self.tree: Any = header["tree"]
+            self.records: list[Any] = list(header["tensors"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise WireError(f"unreadable header: {type(error).__name__}") from None
         self.start = -(-(16 + length) // ALIGN) * ALIGN
@@ -167,7 +168,7 @@ class _Reader:
         self.seen: set[int] = set()
 
     def tensor(self, index: Any) -> torch.Tensor:
-        i = _int(index, "tensor index", len(self.records) - 1 if isinstance(self.records, list) else -1)
+        i = _int(index, "tensor index", len(self.records) - 1)
         if i in self.seen:
             raise WireError("a tensor is named twice")
         self.seen.add(i)
@@ -214,7 +215,7 @@ class _Reader:
                 return {str(k): self.decode(v, depth + 1) for k, v in body}
             case "x":
                 return Foreign(str(body)[:200])
-            case "p" if self.trusted:
+            case "p" if self.trusted and isinstance(body, str):
                 return torch.load(io.BytesIO(base64.b64decode(body)), weights_only=False)
             case _:
                 raise WireError(f"unreadable structure: {kind!r}")

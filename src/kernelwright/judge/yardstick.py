@@ -11,18 +11,18 @@ rule   measure of a tensor x                           bound on the candidate's
 ====== =============================================== =============================================================
 norm   ‖x − r‖ / ‖r‖                                   s · max(K · eager's, K · conditioned's, k · eps)
 worst  max |x − r| / max(|r|, rms)                     max(Kʷ · eager's, Kʷ · conditioned's, kʷ · eps)
-small  mean (|x − r| − noise)⁺ / max(|r|, rms / 1024)  max(s · K · eager's, s · K · conditioned's, 6 · bound of norm)
+small  mean (|x − r| − noise)⁺ / max(|r|, rms / 1024)  max(s · K · eager's, s · K · conditioned's, 2 · bound of norm)
 lost   how many have |x − r| > |r| / 32 + noise        4 · max(eager's, conditioned's) + 8 + n / 1024
 ====== =============================================== =============================================================
 
 *norm* stops lower precision: rounding inputs to bfloat16 costs 2e-3, to tf32 3e-4, against eager's 1e-7 to 1e-6.
 *worst* stops single wrong elements. *small* and *lost* stop candidates that are right only where the output is large
-(zeros below a threshold, clamped tails): they look at relative errors, down to a ``noise`` of twice eager's own error
-norm, and at least 2 eps, times rms. Every measure is free of scale and of order. The floor ``k · eps`` shrinks to
+(zeros below a threshold, clamped tails): they look at relative errors, down to a ``noise`` of twice what *norm* allows,
+times rms. Every measure is free of scale and of order. The floor ``k · eps`` shrinks to
 half of the output's standard deviation where that is smaller, so that the mean of a nearly constant output does not
 pass for it.
 
-Not caught: wrong values below the noise (2.4e-7 of rms in float32); fewer than n / 1024 wrong elements that are all
+Not caught: wrong values below the noise (2e-6 of rms in float32); fewer than n / 1024 wrong elements that are all
 smaller than about 1e-4 of rms; rounding of inputs that an average over some 1e5 elements of one sign takes away again
 (the result then *is* accurate; draws with mixed signs show it).
 
@@ -161,10 +161,18 @@ class FloatYardstick:
         self.eps = max(info.eps, self.unit * info.smallest_normal * info.eps / self.base)
         self.lost_at = max(1 / 32, 32 * info.eps)
         self.constants = constants_for(self.dtype)
-        conditions = [self._eager] + ([_flat(conditioned)] if conditioned is not None else [])
-        self.noise = 2 * max(self.eps, *(self.measure(x, skip=True).norm for x in conditions)) * self.base
+        moved = None if conditioned is None else _flat(conditioned)
+        self._norm_bound = self._bound_norm(moved)
+        self.noise = 2 * self._norm_bound * self.base
         self.errors = self.measure(self._eager, skip=True)
-        self.conditioned = self.measure(conditions[-1], skip=True) if len(conditions) > 1 else Errors()
+        self.conditioned = Errors() if moved is None else self.measure(moved, skip=True)
+
+    def _bound_norm(self, moved: torch.Tensor | None) -> float:
+        norms = [self.measure(x, skip=True).norm for x in (self._eager, moved) if x is not None]
+        floor = self.constants.floor * self.eps
+        if self.spread > 2 * self.eps:
+            floor = min(floor, max(self.spread / 2, self.eps))
+        return self._slack * max(self.constants.multiple * max(norms), floor)
 
     def _measure_reference(self) -> None:
         """Finds ``unit`` (a power of two: squares stay in range), ``holes``, ``count``, ``base`` and ``spread``."""
@@ -238,19 +246,18 @@ class FloatYardstick:
         norm = math.sqrt(square / self.count) / self.base
         return Errors(norm=norm, worst=worst, small=small / self.count, lost=lost, peak=peak / self.base)
 
+    @property
+    def _slack(self) -> float:
+        return 1 + 1 / math.sqrt(max(self.count, 1))
+
     @cached_property
     def bounds(self) -> Errors:
         """The largest errors that pass ``strict``."""
         k, e, p = self.constants, self.errors, self.conditioned
-        slack = 1 + 1 / math.sqrt(max(self.count, 1))
-        floor = k.floor * self.eps
-        if self.spread > 2 * self.eps:
-            floor = min(floor, max(self.spread / 2, self.eps))
-        norm = slack * max(k.multiple * max(e.norm, p.norm), floor)
         return Errors(
-            norm=norm,
+            norm=self._norm_bound,
             worst=max(k.worst_multiple * max(e.worst, p.worst), k.worst_floor * self.eps),
-            small=max(slack * k.multiple * max(e.small, p.small), 6 * norm),
+            small=max(self._slack * k.multiple * max(e.small, p.small), 2 * self._norm_bound),
             lost=4 * max(e.lost, p.lost) + 8 + self.count / 1024,
         )
 

@@ -14,6 +14,8 @@ from kernelwright.schema import DeviceLimits
 
 _MATMUL_SECONDS = 0.25
 _STREAM_SECONDS = 0.06
+_CPU_SIZES = (128, 256, 512, 1024, 2048)
+_GPU_SIZES = (1024, 2048, 4096, 8192)
 
 
 def cpu_limits(cache_bytes: int) -> DeviceLimits:
@@ -26,7 +28,7 @@ def cpu_limits(cache_bytes: int) -> DeviceLimits:
     sizes = [1 << 18, 1 << 20, 1 << 22, max(cache_bytes // 2, 1 << 23)]
     rates = {size: _bandwidth("cpu", size, _wait_for_nothing) for size in (*sizes, large)}
     rates_by_dtype = {
-        _name(dtype): _matmul_rate("cpu", dtype, (128, 256, 512, 1024, 2048), _wait_for_nothing)
+        _name(dtype): _matmul_rate("cpu", dtype, _CPU_SIZES, _wait_for_nothing)
         for dtype in (torch.float32, torch.bfloat16, torch.float16)
     }
     return _limits(rates, large, rates_by_dtype, _launch_seconds("cpu", _wait_for_nothing))
@@ -43,13 +45,12 @@ def gpu_limits(device: str, cache_bytes: int, memory_available: int, synchronize
         size: _bandwidth(device, size, synchronize) for size in (max(cache_bytes // 4, 1 << 20), cache_bytes or 1 << 24)
     }
     rates[large] = _bandwidth(device, large, synchronize)
-    sizes = (1024, 2048, 4096, 8192)
     rates_by_dtype = {
-        _name(dtype): _matmul_rate(device, dtype, sizes, synchronize)
+        _name(dtype): _matmul_rate(device, dtype, _GPU_SIZES, synchronize)
         for dtype in (torch.float32, torch.bfloat16, torch.float16)
     }
     if device.startswith("cuda"):
-        rates_by_dtype["tfloat32"] = _tf32_rate(device, sizes, synchronize)
+        rates_by_dtype["tfloat32"] = _tf32_rate(device, _GPU_SIZES, synchronize)
     return _limits(rates, large, rates_by_dtype, _launch_seconds(device, synchronize))
 
 

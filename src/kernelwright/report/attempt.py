@@ -36,10 +36,16 @@ def attempt_view(problem: Problem, attempt: Attempt) -> RenderableType:
         facts.add_row("artifacts", Text(", ".join(artifacts)))
     parts: list[RenderableType] = [facts, verdict_view(attempt.verdict, attempt.id)]
     if candidate is not None:
-        parts += [Text("source", style="bold"), Syntax(candidate.source, "python", background_color="default")]
+        parts += [
+            Text("source", style="bold"),
+            Syntax(candidate.source, "python", background_color="default", word_wrap=True),
+        ]
     diff = diff_to_reference(problem, attempt)
     if diff:
-        parts += [Text("diff to the reference", style="bold"), Syntax(diff, "diff", background_color="default")]
+        parts += [
+            Text("diff to the reference", style="bold"),
+            Syntax(diff, "diff", background_color="default", word_wrap=True),
+        ]
     elif candidate is not None:
         parts.append(Text("no diff: the problem has no source text", style="dim"))
     return Group(*parts)

@@ -58,13 +58,13 @@ class LiveObserver:
     """The live table, redrawn as the clock ticks. ``close`` leaves its last state standing."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
         self._run: Run | None = None
         self._attempts: list[Attempt] = []
         self._baselines: tuple[BaselineTiming, ...] = ()
         self._best: Attempt | None = None
         self._doing = ""
         self._began = 0.0
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
 
     def run_started(self, run: Run, attempts: tuple[Attempt, ...]) -> None:
         self._run, self._attempts = run, list(attempts)

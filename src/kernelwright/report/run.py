@@ -41,8 +41,8 @@ def attempts_table(attempts: Sequence[Attempt], best: Attempt | None = None) -> 
         leads = best is not None and attempt.number == best.number
         table.add_row(
             str(attempt.number),
-            attempt.author,
-            (attempt.candidate.title if attempt.candidate else "") or Text("–", style="dim"),
+            Text(attempt.author),
+            Text(attempt.candidate.title if attempt.candidate else "–"),
             words.status(verdict.status, verdict.rule),
             words.vs_eager(verdict.speedup),
             words.vs_best(verdict.speedup),
@@ -59,7 +59,7 @@ def result_table(runs: Sequence[tuple[Run, Attempt | None]]) -> Table:
     for run, attempt in runs:
         outcome = run.outcome or Outcome(winner="eager")
         table.add_row(
-            run.settings.problem.name,
+            Text(run.settings.problem.name),
             _winner(outcome, attempt),
             words.vs_eager(outcome.speedup),
             words.vs_best(outcome.speedup),
@@ -73,12 +73,12 @@ def run_view(run: Run, attempts: Sequence[Attempt]) -> RenderableType:
     """A run with all its attempts and its outcome."""
     settings, outcome = run.settings, run.outcome
     facts = Table.grid(padding=(0, 2))
-    facts.add_row("problem", f"{settings.problem.name} ({settings.problem.path or settings.problem.format})")
+    facts.add_row("problem", Text(f"{settings.problem.name} ({settings.problem.path or settings.problem.format})"))
     facts.add_row("created", run.created)
     facts.add_row("state", run.state.value)
     facts.add_row("platform", settings.platform)
     facts.add_row("precision", settings.precision.value)
-    facts.add_row("authors", ", ".join(settings.authors))
+    facts.add_row("authors", Text(", ".join(settings.authors)))
     facts.add_row("spent", words.spent(settings.budget, run.elapsed_seconds, len(attempts)))
     parts: list[RenderableType] = [facts]
     winner = None
@@ -87,9 +87,9 @@ def run_view(run: Run, attempts: Sequence[Attempt]) -> RenderableType:
         parts += [_baselines_line(outcome.baselines)]
         facts.add_row("winner", _winner(outcome, winner))
         if outcome.problem_labels:
-            facts.add_row("labels", ", ".join(outcome.problem_labels))
+            facts.add_row("labels", Text(", ".join(outcome.problem_labels)))
     parts.append(attempts_table(attempts, winner))
-    return Panel(Group(*parts), title=f"[bold]{run.id}", title_align="left")
+    return Panel(Group(*parts), title=Text(run.id, style="bold"), title_align="left")
 
 
 def runs_table(runs: Sequence[RunSummary]) -> Table:
@@ -103,7 +103,7 @@ def runs_table(runs: Sequence[RunSummary]) -> Table:
         )
         table.add_row(
             run.id,
-            run.problem,
+            Text(run.problem),
             run.platform,
             Text(run.state.value, style="green" if run.state is RunState.FINISHED else "yellow"),
             str(run.attempts),

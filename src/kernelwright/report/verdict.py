@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +16,7 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
     """Status and rule, accuracy, timing, limits, warnings and the feedback an author gets."""
     facts = Table.grid(padding=(0, 2))
     facts.add_row("status", words.status(verdict.status, verdict.rule))
-    facts.add_row("on", " · ".join(filter(None, (verdict.platform, verdict.device, verdict.target.value))))
+    facts.add_row("on", Text(" · ".join(filter(None, (verdict.platform, verdict.device, verdict.target.value)))))
     facts.add_row("isolation", Text(verdict.isolation.value))
     _add(facts, "labels", verdict.labels)
     _add(facts, "problem", verdict.problem_labels)
@@ -30,14 +31,16 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
         parts.append(_timing(verdict.timing))
     if verdict.limits is not None:
         parts.append(_limits(verdict.limits))
-    parts += [Text(f"warning: {warning}", style="yellow") for warning in verdict.warnings]
+    if verdict.warnings:
+        parts.append(Text("\n".join(f"warning: {warning}" for warning in verdict.warnings), style="yellow"))
     if verdict.feedback:
-        parts += [Text("feedback", style="dim"), Text(verdict.feedback)]
+        parts.append(Text.assemble(("feedback\n", "dim"), verdict.feedback))
     if verdict.seconds:
         spent = "  ".join(f"{stage} {words.seconds(value)}" for stage, value in verdict.seconds.items())
         parts.append(Text(f"judged in  {spent}", style="dim"))
     heading = title or verdict.problem or "verdict"
-    return Panel(Group(*parts), title=Text(heading, style="bold"), title_align="left")
+    spaced = [Padding(part, (0, 0, 1, 0)) for part in parts[:-1]] + parts[-1:]
+    return Panel(Group(*spaced), title=Text(heading, style="bold"), title_align="left")
 
 
 def _add(facts: Table, name: str, values: Iterable[str]) -> None:
@@ -83,6 +86,6 @@ def _limits(limits: Limits) -> RenderableType:
     moved = f"{limits.bytes_moved / 1e6:.4g} MB to move"
     table.add_row(moved, f"{limits.byte_floor_ms:.3g} ms", words.percent(limits.byte_share))
     work = f"{limits.flops / 1e9:.4g} GFLOP of the reference"
-    reached = Text(words.percent(limits.work_share))
-    table.add_row(work, f"{limits.work_floor_ms:.3g} ms", reached.append(" less work") if limits.less_work else reached)
+    reached = "less work was done" if limits.less_work else words.percent(limits.work_share)
+    table.add_row(work, f"{limits.work_floor_ms:.3g} ms", reached)
     return table

@@ -47,7 +47,9 @@ def status(value: Status, rule: str | None = None) -> Text:
 
 
 def seconds(value: float) -> str:
-    """``8.4 s``, ``2:05``, ``1:02:05``."""
+    """``63 ms``, ``8.4 s``, ``2:05``, ``1:02:05``."""
+    if value < 1:
+        return f"{1e3 * value:.0f} ms"
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -56,10 +58,10 @@ def seconds(value: float) -> str:
 
 
 def spent(budget: Budget, elapsed: float, attempts: int) -> str:
-    """``1:05 of 5:00, attempt 3 of 20``."""
+    """``1:05 of 5:00 · 3 of 20 attempts``."""
     time = seconds(elapsed) + (f" of {seconds(budget.seconds)}" if budget.seconds is not None else "")
     number = str(attempts) + (f" of {budget.attempts}" if budget.attempts is not None else "")
-    return f"{time} · {number} attempts"
+    return f"{time} · {number} attempt{'s' if number != '1' else ''}"
 
 
 def versus(speedup: Speedup) -> str:

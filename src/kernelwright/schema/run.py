@@ -1,5 +1,6 @@
 """Attempts and runs: what is stored, and what a resumed run goes on from."""
 
+import math
 from enum import StrEnum
 
 from kernelwright.schema.base import Record
@@ -33,7 +34,10 @@ class Budget(Record):
                 raise ValueError(
                     f"budget {text!r} is not a time or a number of attempts: write 5m, 90s, 20 or 20,5m"
                 ) from None
-        if (attempts is None and seconds is None) or (attempts or 1) < 1 or (seconds or 1) <= 0:
+        unbounded = attempts is None and seconds is None
+        no_attempt = attempts is not None and attempts < 1
+        no_time = seconds is not None and not 0 < seconds < math.inf
+        if unbounded or no_attempt or no_time:
             raise ValueError(f"budget {text!r} is not a time or a number of attempts: write 5m, 90s, 20 or 20,5m")
         return cls(attempts=attempts, seconds=seconds)
 

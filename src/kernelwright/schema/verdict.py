@@ -83,8 +83,8 @@ class BaselineTiming(Record):
 
 
 Call = Literal["faster", "slower", "same"]
-"""What may be said of a difference: ``same`` where it cannot be told from noise. Stricter than one 95 % interval, because
-sampling that stops when the interval is tight looks many times (judge/statistics.py)."""
+"""What may be said of a difference: ``same`` where it cannot be told from noise. Stricter than one 95 % interval,
+because sampling that stops when the interval is tight looks many times (judge/statistics.py)."""
 
 
 class Speedup(Record):
@@ -156,12 +156,12 @@ class Verdict(Record):
     timing: Timing | None = None
     limits: Limits | None = None
     problem_labels: tuple[str, ...] = ()
-    """What the judge found about the problem itself: ``constant_output``, ``ignores_input:1``, ``removable:aten.relu``."""
+    """Found about the problem itself: ``constant_output``, ``ignores_input:1``, ``removable:aten.relu`` …"""
     labels: tuple[str, ...] = ()
     """What it found about the candidate: ``less_work``, ``weights_by_order``, ``nondeterministic`` …"""
     warnings: tuple[str, ...] = ()
     feedback: str = ""
-    """What an author gets back: the first error with its source lines, the failing shape, where the largest error sits."""
+    """What an author gets back: the first error with its source lines, the failing shape, where the error sits."""
     isolation: Isolation = Isolation.NONE
     artifacts: dict[str, str] = {}
     """Generated code found after the run (TorchInductor's output), file name to text."""

@@ -4,7 +4,7 @@ Tries: to pass checks of shape and dtype at no cost.
 Might work: some comparisons of meta tensors return without looking.
 
 problem: relu
-expect: mismatch|rejected
+expect: mismatch|rejected|runtime_failed
 """
 
 import torch

@@ -1,10 +1,10 @@
-"""Answers rightly, and leaves a detached grandchild behind in a session of its own.
+"""Answers with zeros, and leaves a detached grandchild behind in a session of its own.
 
 Tries: to stay on the machine after its verdict. The grandchild ends by itself after a minute.
 Might work: killing a process group does not reach another session.
 
 problem: relu
-expect: rejected|runtime_failed|crashed
+expect: mismatch|rejected|runtime_failed|crashed
 """
 
 import os
@@ -29,4 +29,4 @@ class ModelNew(nn.Module):
                     time.sleep(60)
                 os._exit(0)
             os.waitpid(child, 0)
-        return torch.relu(x)
+        return torch.zeros_like(x)

@@ -4,7 +4,7 @@ A term is a node whose arguments are classes of equal terms. The e-graph decides
 what each one is: operation, attributes, type, facts. Imports no torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ class Term:
 
 
 class Terms:
-    """The table. ``classes`` maps each term to the smallest equal one, as of the last ``regroup``."""
+    """The table. ``classes`` maps each term to the one that stands for its class, as of the last ``regroup``."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -91,9 +91,17 @@ class Terms:
             placed.append(self.insert(Node(node.op, tuple(placed[a] for a in node.args), node.attrs, node.type)))
         return placed
 
-    def regroup(self, classes: Sequence[int]) -> None:
-        """Takes over which terms are equal, and what that says about each class."""
-        self.classes = list(classes)
+    def regroup(self, groups: Sequence[Hashable]) -> None:
+        """Takes over which terms are equal (those of one group), and what that says about each class.
+
+        A class is represented by a number or a filled tensor where it holds one, else by its oldest term.
+        """
+        speaker: dict[Hashable, int] = {}
+        for term, group in enumerate(groups):
+            best = speaker.setdefault(group, term)
+            if _rank(self.nodes[term].op) < _rank(self.nodes[best].op):
+                speaker[group] = term
+        self.classes = [speaker[group] for group in groups]
         known: dict[int, Facts] = {}
         changed = True
         while changed:
@@ -152,3 +160,8 @@ class Terms:
 
     def permute(self, x: Term, dims: Sequence[int]) -> Term:
         return x if list(dims) == list(range(x.rank)) else self.make("permute", x, dims=tuple(dims))
+
+
+def _rank(op: str) -> int:
+    """Which form of a value says most about it."""
+    return {"const": 0, "full": 1}.get(op, 2)

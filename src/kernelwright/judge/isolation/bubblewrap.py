@@ -27,7 +27,9 @@ def _readable_places() -> list[str]:
     """Interpreter, environment and packages, outermost first, nothing twice."""
     package = Path(kernelwright.__file__).resolve().parents[1]
     places = [Path(sys.base_prefix), Path(sys.prefix), package]
-    places += [Path(p) for p in sys.path if p and Path(p).is_dir() and "site-packages" in p]
+    asked_for = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    packages = (p for p in sys.path if "site-packages" in p or "dist-packages" in p or p in asked_for)
+    places += [Path(p) for p in packages if p and Path(p).is_dir()]
     places += [Path(p).resolve() for p in (sys.base_prefix, sys.prefix)]
     kept: list[str] = []
     for place in sorted({str(p) for p in places}, key=len):
@@ -59,13 +61,13 @@ class Bubblewrap:
         for place in _SYSTEM:
             args += ["--ro-bind-try", place, place]
         for place in _LINKED:
-            if os.path.islink(place):
-                args += ["--symlink", os.readlink(place), place]
-            elif os.path.isdir(place):
+            if Path(place).is_symlink():
+                args += ["--symlink", str(Path(place).readlink()), place]
+            elif Path(place).is_dir():
                 args += ["--ro-bind", place, place]
+        args += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
         for place in _readable_places():
             args += ["--ro-bind", place, place]
-        args += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
         if gpu:
             args += _gpu_places()
         args += ["--clearenv"]

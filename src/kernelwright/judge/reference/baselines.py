@@ -1,8 +1,10 @@
 """The baselines a candidate is measured against, each as a callable over the same positional arguments."""
 
-import io
+import importlib.util
 import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -47,20 +49,15 @@ def onnxruntime(model: torch.nn.Module, inputs: Any, device: str) -> Call:
     """ONNX Runtime through the dynamo exporter, with as many threads as torch; CPU only."""
     if device != "cpu":
         raise BaselineError("onnxruntime is measured on the CPU only")
-    try:
-        import onnxruntime as ort
-    except ImportError:
-        raise BaselineError("onnxruntime is not installed (pip install 'kernelwright[onnx]')") from None
-
+    if importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("onnxscript") is None:
+        raise BaselineError("onnxruntime is not installed (pip install 'kernelwright[onnx]')")
     program = torch.onnx.export(model, tuple(inputs), dynamo=True, verbose=False)
     if program is None:
         raise BaselineError("torch.onnx.export gave nothing")
-    buffer = io.BytesIO()
-    program.save(buffer)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "model.onnx"
+        program.save(path)
+        session = _session(path)
     names = [i.name for i in session.get_inputs()]
     tensors = [leaf for leaf in flatten(inputs)[0] if isinstance(leaf, torch.Tensor)]
     if len(names) != len(tensors):
@@ -72,6 +69,15 @@ def onnxruntime(model: torch.nn.Module, inputs: Any, device: str) -> Call:
         return tuple(torch.from_numpy(array) for array in session.run(None, feeds))
 
     return run
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 BUILDERS: dict[str, Callable[[torch.nn.Module, Any, str], Call]] = {

@@ -132,7 +132,7 @@ class Draws:
         return any(isinstance(a, torch.Tensor) and not bitwise_equal(a, b) for a, b in pairs)
 
     def _in_float64_somewhere(self, inputs: Any, eager: Any, seed: int) -> tuple[Any, Any]:
-        """The reference in float64 on its own device, or else on the CPU, or else eager's own answers as the yardstick."""
+        """The reference in float64 on its own device, or else on the CPU, or else eager's own answers."""
         places = [self.platform.device] if self.platform.device != "mps" else []
         if tensor_bytes(inputs) < _HOST_YARDSTICK_BYTES:
             places.append("cpu")
@@ -145,7 +145,10 @@ class Draws:
         return eager, self._run_twice(inputs, seed, self.platform.device, None)[1]
 
     def _run_twice(self, inputs: Any, seed: int, place: str, dtype: torch.dtype | None) -> tuple[Any, Any]:
-        """Outputs on ``inputs``, and with every input and weight moved by one rounding unit; ``dtype`` ``None`` keeps dtypes."""
+        """Outputs on ``inputs``, and with every input and weight moved by one rounding unit.
+
+        ``dtype`` ``None`` keeps every dtype.
+        """
         results: list[Any] = []
         default = torch.get_default_dtype()
         try:

@@ -163,7 +163,9 @@ class Server:
             return {"broken": f"{error}"}, ()
         before, now = flatten(self.kept_answers[0])[0], flatten(outputs)[0]
         same = len(before) == len(now) and all(
-            bitwise_equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a == b or a != a
+            bitwise_equal(a, b)
+            if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+            else a == b or (a != a and b != b)  # noqa: PLR0124 - NaN
             for a, b in zip(before, now, strict=True)
         )
         return {"same": same}, ()

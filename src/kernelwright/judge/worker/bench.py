@@ -22,7 +22,7 @@ KEPT_BYTES = 64 << 20
 def change_element(inputs: Any, change: dict[str, Any] | None) -> None:
     """Write one value into one element of one floating input, in place.
 
-    ``change`` holds ``input`` (the leaf's position in ``flatten(inputs)``), ``position`` (in row-major order) and ``value``.
+    ``change`` holds ``input`` (the leaf's position in ``flatten(inputs)``), ``position`` (row-major) and ``value``.
     """
     if change is None:
         return

@@ -52,9 +52,10 @@ def enter_namespaces(scratch_bytes: int) -> None:
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     _check(_libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None), "mount private")
     options = f"size={scratch_bytes},mode=1777".encode()
-    for place in (b"/tmp", b"/dev/shm"):
-        if os.path.isdir(place):
-            _check(_libc.mount(b"tmpfs", place, b"tmpfs", _MS_NOSUID | _MS_NODEV, options), f"mount {place.decode()}")
+    for place in ("/tmp", "/dev/shm"):
+        if Path(place).is_dir():
+            result = _libc.mount(b"tmpfs", place.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, options)
+            _check(result, f"mount {place}")
 
 
 def namespaces_work() -> bool:

@@ -30,7 +30,8 @@ def _stat(pid: str) -> tuple[int, int, int] | None:
 
 def _tree(root: int) -> dict[int, tuple[int, int, int]]:
     """``root`` and everything below it, with their statistics."""
-    table = {int(pid): stat for pid in os.listdir("/proc") if pid.isdigit() and (stat := _stat(pid))}
+    pids = (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    table = {int(pid): stat for pid in pids if (stat := _stat(pid))}
     children: dict[int, list[int]] = {}
     for pid, (parent, _, _) in table.items():
         children.setdefault(parent, []).append(pid)
