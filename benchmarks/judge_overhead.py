@@ -19,7 +19,7 @@ from kernelwright import platforms, problems
 from kernelwright.judge import JudgeSession, JudgeSettings
 from kernelwright.schema import Candidate
 
-PROBLEM = Path(__file__).parents[1] / "examples/problems/level1/02_layer_norm_rows.py"
+PROBLEM = Path(__file__).parents[1] / "examples/problems/level2/01_linear_scale_group_norm_silu.py"
 WARM = 3
 OUTSIDE = ("candidate", "reference", "baselines")
 """Stages that are the problem's and the candidate's own time."""

@@ -33,7 +33,9 @@ RESULTS = Path(__file__).parents[1] / "results"
 def problem_files(path: Path, levels: list[str]) -> list[Path]:
     """The problem files below a checkout, level by level, each level by its numbers; of a plain folder, all files."""
     roots = [path / "KernelBench", path]
-    root = next(r for r in roots if r.is_dir() and any(r.rglob("*.py")))
+    root = next((r for r in roots if r.is_dir() and any(r.rglob("*.py"))), None)
+    if root is None:
+        raise SystemExit(f"no problem files below {path}")
     folders = [root / level for level in levels if (root / level).is_dir()] or [root]
     found = [f for folder in folders for f in folder.rglob("*.py")]
     files = [f for f in found if "def get_inputs" in f.read_text(errors="replace")]

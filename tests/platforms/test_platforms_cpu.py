@@ -110,6 +110,15 @@ def test_limits_are_kept_apart_by_key_and_broken_files_are_replaced(home):
     assert limits_file.cached(("a", "1 thread"), lambda: LIMITS) == other
 
 
+def test_a_second_measurement_keeps_the_better_of_each_figure():
+    slow = LIMITS.model_copy(update={"bandwidth": 0.5, "launch_seconds": 3.0, "matmul_flops": {"float16": 7.0}})
+    assert limits_file.cached(("a",), lambda: LIMITS) == LIMITS
+    both = limits_file.cached(("a",), lambda: slow, refresh=True)
+    assert (both.bandwidth, both.peak_bandwidth, both.launch_seconds) == (1.0, 2.0, 3.0)
+    assert both.matmul_flops == {"float16": 7.0, "float32": 3.0}
+    assert limits_file.cached(("a",), lambda: LIMITS) == both
+
+
 def test_a_home_that_cannot_be_written_costs_a_measurement(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KERNELWRIGHT_HOME", str(tmp_path / "file"))

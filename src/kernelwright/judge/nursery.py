@@ -25,6 +25,10 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "OMP_NUM_
              "CUDA_VISIBLE_DEVICES", "KERNELWRIGHT_CXX", "CXX")  # fmt: skip
 
 
+STAGES = {"load": "import", "construct": "construction", "run": "forward", "warm": "timing", "go": "timing"}
+"""What the author calls the part of a candidate's life that a request stands for."""
+
+
 def worker_environment(scratch: str) -> dict[str, str]:
     """The whole environment of a candidate: an allow-list, and every cache in its private directory."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -98,26 +102,29 @@ class Worker:
     def request(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
         """Ask and wait. The reply may hold ``error``; descriptors that come back are the caller's to close."""
         number = next(self._ids)
+        during = STAGES.get(op, op)
         began = time.monotonic()
         try:
             self._channel.send({"op": op, "id": number, **arguments}, fds)
             reply, out = self._channel.receive(max(0.0, self._deadline - time.monotonic()))
         except ChannelTimeout:
             raise stop(
-                Status.TIMED_OUT, "time_limit", f"the candidate did not answer in time (during {op}). {self._said()}"
+                Status.TIMED_OUT,
+                "time_limit",
+                f"the candidate did not answer in time (during {during}). {self._said()}",
             ) from None
         except ChannelClosed:
-            raise self._post_mortem(op) from None
+            raise self._post_mortem(during) from None
         except ChannelCorrupt as error:
             raise stop(
-                Status.REJECTED, "protocol", f"the candidate wrote {error} on the judge's channel (during {op})"
+                Status.REJECTED, "protocol", f"the candidate wrote {error} on the judge's channel (during {during})"
             ) from None
         finally:
             self.waited += time.monotonic() - began
         if reply.get("id") != number:
             for fd in out:
                 os.close(fd)
-            raise stop(Status.REJECTED, "protocol", f"an answer that nobody asked for came instead of {op}'s")
+            raise stop(Status.REJECTED, "protocol", f"an answer that nobody asked for came (during {during})")
         return reply, out
 
     def ask(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> dict[str, Any]:
@@ -138,25 +145,25 @@ class Worker:
         text = self._output.text().strip()
         return f"It had printed:\n{text[-2000:]}" if text else "It had printed nothing."
 
-    def _post_mortem(self, op: str) -> Stopped:
+    def _post_mortem(self, during: str) -> Stopped:
         end = self._nursery.call({"op": "status", "cell": self._number, "wait": 2.0}, 30.0)
         if end["killed"] == "memory":
             return stop(
-                Status.OUT_OF_MEMORY, "memory_limit", f"the candidate used more memory than allowed (during {op})"
+                Status.OUT_OF_MEMORY, "memory_limit", f"the candidate used more memory than allowed (during {during})"
             )
         if end["killed"] == "processes":
-            return stop(Status.REJECTED, "process_limit", f"the candidate started too many processes (during {op})")
+            return stop(Status.REJECTED, "process_limit", f"the candidate started too many processes (during {during})")
         status = end["status"]
         if status is None:
             how = "closed its channel without ending"
         elif os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
-                return stop(Status.TIMED_OUT, "cpu_limit", f"the candidate used up its CPU time (during {op})")
+                return stop(Status.TIMED_OUT, "cpu_limit", f"the candidate used up its CPU time (during {during})")
             how = f"was ended by signal {number} ({signal.Signals(number).name})"
         else:
             how = f"ended by itself with exit status {os.WEXITSTATUS(status)}"
-        return stop(Status.CRASHED, "process_ended", f"the candidate's process {how} (during {op}). {self._said()}")
+        return stop(Status.CRASHED, "process_ended", f"the candidate's process {how} (during {during}). {self._said()}")
 
     def close(self) -> None:
         """End the cell and everything in it."""

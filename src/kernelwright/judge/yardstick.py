@@ -17,10 +17,9 @@ lost   how many have |x − r| > |r| / 32 + noise        4 · max(eager's, condi
 
 *norm* stops lower precision: rounding inputs to bfloat16 costs 2e-3, to tf32 3e-4, against eager's 1e-7 to 1e-6.
 *worst* stops single wrong elements. *small* and *lost* stop candidates that are right only where the output is large
-(zeros below a threshold, clamped tails): they look at relative errors, down to a ``noise`` of twice what *norm* allows,
-times rms. Every measure is free of scale and of order. The floor ``k · eps`` shrinks to
-half of the output's standard deviation where that is smaller, so that the mean of a nearly constant output does not
-pass for it.
+(zeros below a threshold, clamped tails): they look at relative errors, down to a ``noise`` of twice what *norm*
+allows, times rms. Every measure is free of scale and of order. The floor ``k · eps`` shrinks to half of the output's
+standard deviation where that is smaller, so that the mean of a nearly constant output does not pass for it.
 
 Not caught: wrong values below the noise (2e-6 of rms in float32); fewer than n / 1024 wrong elements that are all
 smaller than about 1e-4 of rms; rounding of inputs that an average over some 1e5 elements of one sign takes away again

@@ -12,8 +12,9 @@ import torch
 
 from kernelwright.schema import DeviceLimits
 
-_MATMUL_SECONDS = 0.25
-_STREAM_SECONDS = 0.06
+_MATMUL_SECONDS = 0.2
+_STREAM_SECONDS = 0.04
+_CPU_BATCH_SECONDS, _QUEUE_BATCH_SECONDS = 5e-5, 5e-3
 _CPU_SIZES = (128, 256, 512, 1024, 2048)
 _GPU_SIZES = (1024, 2048, 4096, 8192)
 
@@ -87,14 +88,13 @@ def _matmul_rate(
     """FLOP/s of square products, the fastest of growing sizes within the time allowed; ``None`` if not supported."""
     best, left = 0.0, _MATMUL_SECONDS
     for n in sizes:
-        expected = 2 * n**3 / best if best else 0.0
-        if left <= 3 * expected:
+        if best and left <= 4 * 2 * n**3 / best:
             break
         began = time.perf_counter()
         try:
             a, b = (torch.ones(n, n, device=device, dtype=dtype) for _ in range(2))
             out = torch.empty_like(a)
-            seconds = _best_seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), synchronize, left / 4)
+            seconds = _best_seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), synchronize, left / 6)
         except RuntimeError:  # this device has no matrix product in this dtype, or no room for a larger one
             break
         best = max(best, 2 * n**3 / seconds)
@@ -123,16 +123,21 @@ def _launch_seconds(device: str, synchronize: Callable[[], None], calls: int = 2
 
 
 def _best_seconds(call: Callable[[], object], synchronize: Callable[[], None], budget: float) -> float:
-    """Seconds of one call: the best of batches that last about a tenth of ``budget`` each, twice ``budget`` at most."""
+    """Seconds of one call: the best batch that ``budget`` seconds hold, three batches at least, twice the time at most.
+
+    On the CPU a batch is as short as the clock allows, so that some are not interrupted on a busy machine; on a device
+    with a queue it is long enough for the wait at its end not to count.
+    """
     call()
     synchronize()
     began = time.perf_counter()
     call()
     synchronize()
     once = max(time.perf_counter() - began, 1e-7)
-    batch = max(1, min(1000, int(budget / 10 / once)))
+    shortest = _CPU_BATCH_SECONDS if synchronize is _wait_for_nothing else _QUEUE_BATCH_SECONDS
+    batch = max(1, min(1000, int(shortest / once)))
     best, spent, batches = once, once, 0
-    while spent < 2 * budget and (batches < 3 or (spent < budget and batches < 20)):
+    while spent < budget or (batches < 3 and spent < 2 * budget):
         began = time.perf_counter()
         for _ in range(batch):
             call()

@@ -4,11 +4,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph
-from kernelwright.authors.rewriter.terms import Terms
+from kernelwright.authors.rewriter.terms import Key, Terms
 
 SILENT = frozenset(
     {
-        "fold-numbers",
+        "known-value",
         "weights-right",
         "merge-reshapes",
         "drop-reshape",
@@ -20,6 +20,9 @@ SILENT = frozenset(
         "number-through-view",
         "negate-as-scale",
         "subtract-as-add",
+        "divide-as-scale",
+        "mean-as-sum",
+        "sum-as-mean",
     }
 )
 """Rules that only bring terms into a common form: part of a proof, not worth a comment."""
@@ -35,71 +38,99 @@ class Step:
     used: tuple[int, ...]
 
 
-def annotate(
-    graph: Graph, node_terms: list[int], terms: Terms, steps: list[Step], original: int
-) -> tuple[Graph, tuple[str, ...]]:
-    """The graph with a note at each node that a rule brought in, and the names of all rules on the way.
+class Proofs:
+    """Chains of steps between equal terms. Terms with equal arguments are linked by congruence."""
 
-    ``original`` is the number of terms before the first step: those below it are the reference's own.
-    """
-    edges: dict[int, list[tuple[int, Step]]] = {}
-    made_by: dict[int, Step] = {}
-    for step in steps:
-        edges.setdefault(step.old, []).append((step.new, step))
-        edges.setdefault(step.new, []).append((step.old, step))
-        made_by.setdefault(step.new, step)
-    chosen = set(node_terms)
-    old_forms: dict[int, list[int]] = {}
-    for term in range(original):
-        old_forms.setdefault(terms.classes[term], []).append(term)
-    notes: dict[int, str] = {}
-    applied: list[str] = []
-    for position, term in enumerate(node_terms):
-        replaced = [o for o in old_forms.get(terms.classes[term], []) if o not in chosen]
-        if graph.nodes[position].op == "const" or not replaced:
-            continue
-        names = _explain(term, replaced, edges, made_by, original)
-        applied += [n for n in names if n not in applied]
-        loud = [n for n in names if n not in SILENT]
-        if loud and term not in replaced:
-            notes[position] = ", ".join(loud)
-    return Graph(graph.nodes, graph.outputs, tuple(notes.items())), tuple(applied)
+    def __init__(self, terms: Terms, steps: list[Step]) -> None:
+        self.terms = terms
+        self.edges: dict[int, list[tuple[int, Step | None]]] = {}
+        for step in steps:
+            self._link(step.old, step.new, step)
+        alike: dict[Key, int] = {}
+        for term in range(len(terms.nodes)):
+            first = alike.setdefault(terms.key(term), term)
+            if first != term:
+                self._link(first, term, None)
 
+    def _link(self, a: int, b: int, step: Step | None) -> None:
+        self.edges.setdefault(a, []).append((b, step))
+        self.edges.setdefault(b, []).append((a, step))
 
-def _explain(
-    term: int, replaced: list[int], edges: dict[int, list[tuple[int, Step]]], made_by: dict[int, Step], original: int
-) -> list[str]:
-    """Names of the rules that make ``term`` equal to one of the terms it stands in for, in order of use."""
-    path = _path(replaced, term, edges)
-    pending = deque(path)
-    seen: set[int] = set()
-    names: list[str] = []
-    while pending:
-        step = pending.popleft()
-        if step.rule not in names:
-            names.append(step.rule)
+    def rules(self, a: int, b: int) -> list[str]:
+        """Names of the rules that make two terms equal, those of their arguments' equality included."""
+        names: list[str] = []
+        pending = deque([(a, b)])
+        seen = {(a, b)}
+        while pending:
+            here, there = pending.popleft()
+            deeper: list[tuple[int, int]] = []
+            for left, right, step in self._path(here, there):
+                if step is None:
+                    deeper += zip(self.terms.nodes[left].args, self.terms.nodes[right].args, strict=True)
+                    continue
+                if step.rule not in names:
+                    names.append(step.rule)
+                # the match saw classes: each inner term stands for the argument it was found as
+                deeper += self._inner(step)
+            for pair in deeper:
+                if pair[0] != pair[1] and pair not in seen:
+                    seen.add(pair)
+                    pending.append(pair)
+        return names
+
+    def _inner(self, step: Step) -> list[tuple[int, int]]:
+        """Which arguments of the matched terms had to be equal to the inner terms of the match."""
+        pairs: list[tuple[int, int]] = []
+        groups = {self.terms.classes[u]: u for u in step.used[1:]}
         for used in step.used:
-            if used >= original and used in made_by and used not in seen:
-                seen.add(used)
-                pending.append(made_by[used])
-    return names
+            for arg in self.terms.nodes[used].args:
+                inner = groups.get(self.terms.classes[arg])
+                if inner is not None:
+                    pairs.append((arg, inner))
+        return pairs
+
+    def _path(self, start: int, goal: int) -> list[tuple[int, int, Step | None]]:
+        """The shortest chain of links between two terms."""
+        came: dict[int, tuple[int, Step | None] | None] = {start: None}
+        queue = deque([start])
+        while queue and goal not in came:
+            here = queue.popleft()
+            for there, step in self.edges.get(here, []):
+                if there not in came:
+                    came[there] = (here, step)
+                    queue.append(there)
+        path: list[tuple[int, int, Step | None]] = []
+        here = goal
+        while (link := came.get(here)) is not None:
+            path.append((link[0], here, link[1]))
+            here = link[0]
+        return path[::-1]
 
 
-def _path(starts: list[int], goal: int, edges: dict[int, list[tuple[int, Step]]]) -> list[Step]:
-    """The shortest chain of steps from any start to the goal; empty where equality came by congruence alone."""
-    came: dict[int, tuple[int, Step] | None] = dict.fromkeys(starts)
-    queue = deque(starts)
-    while queue:
-        here = queue.popleft()
-        if here == goal:
-            break
-        for there, step in edges.get(here, []):
-            if there not in came:
-                came[there] = (here, step)
-                queue.append(there)
-    path: list[Step] = []
-    here = goal
-    while (link := came.get(here)) is not None:
-        here, step = link
-        path.append(step)
-    return path[::-1]
+def annotate(
+    graph: Graph, node_terms: list[int], terms: Terms, steps: list[Step], placed: list[int], outputs: list[int]
+) -> tuple[Graph, tuple[str, ...]]:
+    """The graph with a note at each node that rules brought in, and the names of all rules on the way.
+
+    ``node_terms`` are the terms of the graph's nodes, ``placed`` those of the reference's, ``outputs`` of its outputs.
+    """
+    proofs = Proofs(terms, steps)
+    applied: list[str] = []
+    for old, position in zip(outputs, graph.outputs, strict=True):
+        applied += [n for n in proofs.rules(old, node_terms[position]) if n not in applied]
+    chosen = set(node_terms)
+    old_forms: dict[int, int] = {}
+    for term in placed:
+        old_forms[terms.classes[term]] = term  # the last one: nearest to the output
+    notes: list[tuple[int, str]] = []
+    said: set[str] = set()
+    for position, term in enumerate(node_terms):
+        old = old_forms.get(terms.classes[term])
+        if old is None or old in chosen:
+            continue
+        names = [n for n in proofs.rules(old, term) if n not in SILENT and n not in said]
+        applied += [n for n in names if n not in applied]
+        said |= set(names)
+        if names:
+            notes.append((position, ", ".join(names)))
+    return Graph(graph.nodes, graph.outputs, tuple(notes)), tuple(applied)

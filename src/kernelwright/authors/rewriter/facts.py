@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
 from kernelwright.authors.graph.ir import Node, TensorType
 
@@ -84,12 +84,26 @@ def _bounds(node: Node, args: Sequence[Facts]) -> tuple[float, float]:
         low = args[0].low if floor is None else max(args[0].low, floor)
         high = args[0].high if ceiling is None else min(max(args[0].high, low), ceiling)
         return (min(low, ceiling) if ceiling is not None else low), high
+    if op in BINARY and args[0].value is not None and args[1].value is not None:
+        exact = _compute(op, args[0].value, args[1].value)
+        return (-inf, inf) if exact is None else (exact, exact)
     if op in ("maximum", "minimum"):
         pick = max if op == "maximum" else min
         return pick(args[0].low, args[1].low), pick(args[0].high, args[1].high)
     if op == "sum" and args[0].low >= 0:
         return 0.0, inf
     return -inf, inf
+
+
+BINARY = frozenset({"add", "sub", "mul", "div"})
+
+
+def _compute(op: str, a: float, b: float) -> float | None:
+    """Arithmetic on two known numbers; ``None`` where it has no finite result."""
+    if op == "div" and b == 0:
+        return None
+    result = {"add": a + b, "sub": a - b, "mul": a * b}[op] if op != "div" else a / b
+    return result if isfinite(result) else None
 
 
 def _triangle(node: Node, args: Sequence[Facts]) -> tuple[int | None, int | None]:

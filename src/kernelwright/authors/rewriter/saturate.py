@@ -61,17 +61,22 @@ class Saturation:
         groups, matches = self._egraph.search()
         self.terms.regroup(groups)
         changed = False
+        for old, new in self.terms.uniform():
+            changed |= self._unite(Step("known-value", old, new, ()))
         for found in matches:
             if time.monotonic() > deadline or len(self.terms.nodes) > most_terms:
                 break
             rule, _ = self._patterns[found.pattern]
             step = self._apply(rule, found)
             if step is not None:
-                self._send()
-                self._egraph.union(step.old, step.new)
-                self.steps.append(step)
-                changed = True
+                changed |= self._unite(step)
         return changed
+
+    def _unite(self, step: Step) -> bool:
+        self._send()
+        self._egraph.union(step.old, step.new)
+        self.steps.append(step)
+        return True
 
     def finish(self) -> None:
         """Takes over the last unions."""
@@ -87,6 +92,9 @@ class Saturation:
         )
         if key in self._fired:
             return None
+        root = key[1][0][0]
+        if root in key[2] or any(c == root for c, _ in key[1][1:]):
+            return None  # a term inside itself (x = x·1): some shorter form of it is known already
         match, used = self._match(found)
         if match is None or (match.root.weight_only and not rule.on_weights):
             return None
@@ -169,7 +177,8 @@ def rewrite(graph: Graph, rules: Sequence[Rule], machine: Machine, bounds: Bound
         rounds += 1
     run.finish()
     best, terms = run.cheapest(machine)
-    annotated, applied = annotate(best, terms, run.terms, run.steps, run.original)
+    outputs = [run.placed[o] for o in graph.outputs]
+    annotated, applied = annotate(best, terms, run.terms, run.steps, run.placed, outputs)
     return Rewritten(
         graph=annotated,
         cost_before=cost_of(graph, machine),

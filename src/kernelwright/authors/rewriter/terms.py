@@ -13,6 +13,9 @@ from kernelwright.authors.graph.ops import VOCABULARY
 from kernelwright.authors.rewriter.facts import NOTHING, Facts, facts_of
 
 
+Key = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A handle on one term: what rules read and combine."""
@@ -68,13 +71,13 @@ class Terms:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.classes: list[int] = []
-        self._known: dict[tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...]], int] = {}
+        self._known: dict[Key, int] = {}
         self._facts: dict[int, Facts] = {}
 
     def insert(self, node: Node) -> int:
         """The term for this node, whose arguments are terms. Equal nodes are one term."""
         args = tuple(self.classes[a] for a in node.args)
-        key = (node.op, args, node.attrs)
+        key: Key = (node.op, args, node.attrs)
         found = self._known.get(key)
         if found is None:
             found = len(self.nodes)
@@ -83,6 +86,11 @@ class Terms:
             self.classes.append(found)
             self._facts[found] = facts_of(node, [self.facts(a) for a in args])
         return found
+
+    def key(self, term: int) -> "Key":
+        """What makes terms congruent: operation, classes of the arguments, attributes."""
+        node = self.nodes[term]
+        return node.op, tuple(self.classes[a] for a in node.args), node.attrs
 
     def insert_graph(self, graph: Graph) -> list[int]:
         """The terms of all nodes of a Graph, by position."""
@@ -102,6 +110,9 @@ class Terms:
             if _rank(self.nodes[term].op) < _rank(self.nodes[best].op):
                 speaker[group] = term
         self.classes = [speaker[group] for group in groups]
+        self._known = {}
+        for term, node in enumerate(self.nodes):
+            self._known.setdefault(self.key(term), term)
         known: dict[int, Facts] = {}
         changed = True
         while changed:
@@ -114,6 +125,19 @@ class Terms:
                     known[group] = new
                     changed = True
         self._facts = known
+
+    def uniform(self) -> list[tuple[int, int]]:
+        """Pairs of a weight-only term whose elements are all one known number, and the filled tensor it equals."""
+        found: list[tuple[int, int]] = []
+        for group, facts in list(self._facts.items()):
+            node = self.nodes[group]
+            if facts.value is None or not facts.weight_only or node.op in ("const", "full"):
+                continue
+            if isinstance(node.type, TensorType) and node.type.floating:
+                found.append((group, self.full(node.type, facts.value).id))
+            elif isinstance(node.type, TensorType) and node.type.dtype == SCALAR:
+                found.append((group, self.const(facts.value).id))
+        return found
 
     def facts(self, term: int) -> Facts:
         return self._facts[self.classes[term]]

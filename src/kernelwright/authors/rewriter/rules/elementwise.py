@@ -4,23 +4,6 @@ from kernelwright.authors.rewriter.rule import Match, Rule, rule
 from kernelwright.authors.rewriter.terms import Term, Terms
 
 
-@rule(
-    "fold-numbers",
-    "(add@op a b)",
-    "(mul@op a b)",
-    "(sub@op a b)",
-    "(div@op a b)",
-    proof="arithmetic on two numbers",
-    when="both are numbers",
-    on_weights=True,
-)
-def fold_numbers(t: Terms, m: Match) -> Term | None:
-    if m.a.op != "const" or m.b.op != "const" or (m.op.op == "div" and m.b.value == 0):
-        return None
-    a, b = m.a.attr["value"], m.b.attr["value"]
-    return t.const({"add": a + b, "sub": a - b, "mul": a * b}[m.op.op] if m.op.op != "div" else a / b)
-
-
 @rule("subtract-as-add", "(sub a b)", proof="a - b = a + (-1)·b", when="one side is weight-only")
 def subtract_as_add(t: Terms, m: Match) -> Term | None:
     if m.b.weight_only:
@@ -194,7 +177,6 @@ def same_extreme(t: Terms, m: Match) -> Term | None:
 
 
 RULES: tuple[Rule, ...] = (
-    fold_numbers,
     subtract_as_add,
     divide_as_scale,
     negate_as_scale,

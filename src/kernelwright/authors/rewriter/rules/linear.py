@@ -81,7 +81,7 @@ def sum_of_products(t: Terms, m: Match) -> Term | None:
     last = m.mul.rank - 1
     if m.sum.attr["dims"] != (last,) or not m.sum.attr["keepdim"] or not precise(m.root) or not m.c.weight_only:
         return None
-    row = vector(t, m.c, last, m.x) if m.x.type == m.mul.type else None
+    row = vector(t, m.c, last, m.x) if m.x.type == m.mul.type and m.x.shape[last] > 1 else None
     return None if row is None else t.linear(m.x, t.reshape(row, (1, *row.shape)))
 
 
