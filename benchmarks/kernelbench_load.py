@@ -1,10 +1,11 @@
 """Whether every problem file of a local KernelBench checkout loads, and its reference runs under the judge.
 
-    python benchmarks/kernelbench_load.py --path KernelBench [--platform cuda] [--scale] [--limit 180] [--again]
+    python benchmarks/kernelbench_load.py --path KernelBench [--platform cuda] [--scale] [--limit 180] [--jobs 1] [--again]
 
 ``--path`` is a checkout of https://github.com/ScalingIntelligence/KernelBench, or a folder of problem files. Every file
 is read, its contract checked, and its reference run once by the judge's own reference process. Problems run one after
-the other in a process that is replaced when it dies or takes longer than ``--limit`` seconds for one of them.
+the other (``--jobs`` of them at a time) in a process that is replaced when it dies or takes longer than ``--limit``
+seconds for one of them.
 
 With ``--scale`` the sizes of problems whose inputs exceed ``--inputs`` GiB (default: a sixteenth of the device's
 memory) are reduced, as ``smaller.py`` says, and every change is listed in the results: such a problem counts as
@@ -19,9 +20,12 @@ import argparse
 import json
 import multiprocessing
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from figure import figure, machine
@@ -132,6 +136,14 @@ class Server:
         self.process = None
 
 
+def save(target: Path, results: dict[str, Any]) -> None:
+    """Write the results so that an interrupted run leaves the old file or the new one, never half of one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    partial.write_text(json.dumps(results, indent=1, sort_keys=True))
+    partial.replace(target)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--path", type=Path, required=True)
@@ -139,6 +151,7 @@ def main() -> int:
     parser.add_argument("--scale", action="store_true", help="reduce the sizes of problems that do not fit")
     parser.add_argument("--inputs", type=float, help="GiB of inputs above which sizes are reduced")
     parser.add_argument("--limit", type=float, default=180.0, help="seconds for one problem")
+    parser.add_argument("--jobs", type=int, default=1, help="problems in flight; they share the device's memory")
     parser.add_argument("--again", action="store_true", help="repeat the problems that had failed")
     parser.add_argument("--levels", nargs="+", default=["level1", "level2", "level3"])
     parser.add_argument("--only", default="", help="only files whose path contains this")
@@ -158,24 +171,33 @@ def main() -> int:
         parser.error(f"{target} was measured with other settings: remove it or name another file with --results")
 
     files = [f for f in problem_files(options.path, options.levels) if options.only in str(f)]
-    server = Server(platform.name, allowed)
     began = time.monotonic()
-    try:
-        for number, file in enumerate(files, 1):
-            key = str(file.relative_to(options.path))
-            record = kept["problems"].get(key)
-            if record is None or (options.again and not record["ran"]):
+    todo = SimpleQueue[Path]()
+    for file in files:
+        record = kept["problems"].get(str(file.relative_to(options.path)))
+        if record is None or (options.again and not record["ran"]):
+            todo.put(file)
+    writing = threading.Lock()
+
+    def work() -> None:
+        server = Server(platform.name, allowed)
+        try:
+            while True:
+                file = todo.get_nowait()
                 record = server.run(file, options.limit)
-                kept["problems"][key] = record
-                target.parent.mkdir(parents=True, exist_ok=True)
-                partial = target.with_suffix(".part")
-                partial.write_text(json.dumps(kept, indent=1))
-                partial.replace(target)
-            if not record["ran"]:
-                print(f"failed {key}: {record['reason']}", flush=True)
-            print(f"{number}/{len(files)} {time.monotonic() - began:.0f} s", end="\r", file=sys.stderr)
-    finally:
-        server.close()
+                with writing:
+                    kept["problems"][str(file.relative_to(options.path))] = record
+                    save(target, kept)
+                    if not record["ran"]:
+                        print(f"failed {file.relative_to(options.path)}: {record['reason']}", flush=True)
+                    done = len(kept["problems"])
+                    print(f"{done}/{len(files)} {time.monotonic() - began:.0f} s", end="\r", file=sys.stderr)
+        except Empty:
+            server.close()
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for worker in [pool.submit(work) for _ in range(options.jobs)]:
+            worker.result()
 
     records = [kept["problems"][str(f.relative_to(options.path))] for f in files]
     ran = [r for r in records if r["ran"]]

@@ -106,6 +106,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(files: Path, end: signal.Sig
     with Store.open(files / "home") as store:
         run = store.runs()[0]
         assert store.count_attempts(run.id) == 1
+        kept = store.attempts(run.id)[0]
     if end is signal.SIGINT:
         assert code == 130
         assert run.state is RunState.INTERRUPTED
@@ -115,5 +116,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(files: Path, end: signal.Sig
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)["results"][0]
     assert result["state"] == "finished"
-    assert [attempt["status"] for attempt in result["attempts"]] == ["correct", "correct"]
+    assert [attempt["author"] for attempt in result["attempts"]] == ["file:fast.py", "file:hangs.py"]
+    with Store.open(files / "home") as store:
+        assert store.attempts(run.id)[0] == kept
     assert result["elapsed_seconds"] > run.elapsed_seconds

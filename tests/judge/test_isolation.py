@@ -95,8 +95,11 @@ def test_no_capability_is_left(nursery):
             Status.REJECTED,
             "process_limit",
         ),
-        ("import os\nfor fd in range(3, 40):\n    try: os.write(fd, b'{\"status\": \"correct\"}')\n    except OSError: pass",
-         Status.REJECTED, "protocol"),
+        (
+            "import os\nfor fd in range(3, 40):\n    try: os.write(fd, b'{\"status\": 1}')\n    except OSError: pass",
+            Status.REJECTED,
+            "protocol",
+        ),
     ],
 )  # fmt: skip
 def test_harm_ends_the_candidate_alone(nursery, source, status, rule):

@@ -32,7 +32,7 @@ def get_init_inputs():
     return [16]
 """
 
-HONEST = PROBLEM.split("def get_inputs")[0].replace("class Model", "class ModelNew")
+HONEST = PROBLEM.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
 
 
 def problem(source=PROBLEM):
@@ -155,9 +155,9 @@ def test_a_problem_that_cannot_run_is_the_problems_fault():
     with JudgeSession(broken, platforms.get("cpu"), JudgeSettings(timing=False)) as session:
         check = session.check_reference()
     assert not check.ok and "shape" in check.reason
-    with JudgeSession(broken, platforms.get("cpu"), JudgeSettings(timing=False)) as session:
-        with pytest.raises(ReferenceFailed, match="shape"):
-            judge(session, HONEST)
+    settings = JudgeSettings(timing=False)
+    with JudgeSession(broken, platforms.get("cpu"), settings) as session, pytest.raises(ReferenceFailed, match="shape"):
+        judge(session, HONEST)
 
 
 def test_module_problems_have_no_constructor_arguments():

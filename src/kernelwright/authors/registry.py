@@ -17,7 +17,7 @@ FILE_PREFIX = "file:"
 BUILT_IN: dict[str, str] = {
     "inductor": "kernelwright.authors.inductor:InductorAuthor",
     "rewriter": "kernelwright.authors.rewriter.author:RewriterAuthor",
-    "rewriter+inductor": "kernelwright.authors.rewriter.author:compiled_rewriter",
+    "rewriter+inductor": "kernelwright.authors.rewriter.author:CompiledRewriterAuthor",
 }
 
 

@@ -159,11 +159,13 @@ class _Work:
 
         from kernelwright.cli import output
         from kernelwright.report import result_table
+        from kernelwright.report.words import baseline_name
 
         rows = [(run, next((a for a in tried if a.number == _number(run)), None)) for run, tried, _ in self._done]
         output.print_rich(result_table(rows))
         for run, _, path in self._done:
-            said = str(path) if path is not None else "no file: what stays is a baseline"
+            stays = baseline_name(run.outcome.winner if run.outcome else "eager")
+            said = str(path) if path is not None else f"no file, {stays} stays"
             output.print_rich(Text(f"{run.settings.problem.name}: {said}", overflow="fold"))
 
     def as_object(self) -> "dict[str, object]":

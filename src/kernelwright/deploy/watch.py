@@ -29,8 +29,8 @@ class _Weight(NamedTuple):
     """Part of the state that a winner is given; a buffer that is not persistent is not."""
 
     def same_values(self) -> bool:
-        now = self.held_by.get(self.key)
-        return now is self.tensor and _version(now) == self.version and now.data_ptr() == self.address
+        held = self.held_by.get(self.key) is self.tensor
+        return held and _version(self.tensor) == self.version and self.tensor.data_ptr() == self.address
 
     def same_kind(self) -> bool:
         now = self.held_by.get(self.key)
@@ -51,7 +51,7 @@ class ModuleWatch:
         self._sizes = [
             (part._parameters, len(part._parameters), part._buffers, len(part._buffers)) for _, part in self._parts
         ]
-        self._forward = [(part, part.forward.__func__) for _, part in self._parts if hasattr(part.forward, "__func__")]
+        self._forward = [(part, getattr(part.forward, "__func__", None)) for _, part in self._parts]
         self._weights = self._snapshot()
 
     def complaint(self) -> str | None:
@@ -87,7 +87,7 @@ class ModuleWatch:
         if any(len(p) != n or len(b) != m for p, n, b, m in self._sizes):
             return "a parameter or buffer was added or removed"
         for part, forward in self._forward:
-            if getattr(part.forward, "__func__", None) is not forward:
+            if forward is not None and getattr(part.forward, "__func__", None) is not forward:
                 return "a forward method was replaced"
         for name, part in self._parts:
             if part._forward_hooks or part._forward_pre_hooks:

@@ -185,6 +185,8 @@ class JudgeSession:
         device = self._device_limits()
         ms = timing.candidate_ms
         if limits.impossible(ms.high, costs, device):
+            device = self._device_limits(refresh=True)  # they may have been measured while the machine was busy
+        if limits.impossible(ms.high, costs, device):
             raise stop(
                 Status.REJECTED, "impossible_time",
                 f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all work was done",
@@ -268,9 +270,9 @@ class JudgeSession:
             self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, launch_slack_ms=slack)
         return self._stopwatch
 
-    def _device_limits(self) -> DeviceLimits:
-        if self._limits is None:
-            self._limits = DeviceLimits.model_validate(self._reference.ask("limits")["limits"])
+    def _device_limits(self, *, refresh: bool = False) -> DeviceLimits:
+        if self._limits is None or refresh:
+            self._limits = DeviceLimits.model_validate(self._reference.ask("limits", refresh=refresh)["limits"])
         return self._limits
 
     # --- the rest -----------------------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ class Interface:
     """Names of forward's positional parameters."""
     inputs: tuple[str, ...]
     """Per tensor input (the ``index`` of an ``input`` node): the expression that reaches it, such as ``xs[0]``."""
-    baked: tuple[str, ...]
-    """Arguments that are no tensors, with the value the module was made for: ``k = 3``."""
+    baked: tuple[tuple[str, Any], ...]
+    """Arguments that are no tensors: how each is reached, and the value that the module is written for."""
     output: Any
     """Nested tuples, lists and dicts of slots into ``Graph.outputs`` and plain values."""
     fresh: tuple[bool, ...] = ()
@@ -94,7 +94,7 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
     specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     leaves = iter(reached)
     inputs_found: list[str] = []
-    baked: list[str] = []
+    baked: list[tuple[str, Any]] = []
     reached_by: dict[str, str] = {}
     constants: dict[str, torch.Tensor] = {}
 
@@ -105,7 +105,7 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
             reached_by[node.name] = access
             if isinstance(spec.arg, ConstantArgument) or not isinstance(value, torch.Tensor):
                 low.baked[node] = value
-                baked.append(f"{access} = {value!r}")
+                baked.append((access, value))
                 return
             type_ = _tensor_type(node)
             low.place[node] = low.leaf("input", type_, index=len(inputs_found))

@@ -38,7 +38,29 @@ def _dtype(node: Node) -> str:
 
 def _call(function: str, *parts: str, **keywords: str | None) -> str:
     """A call; keywords that are ``None`` are left out."""
-    return f"{function}({', '.join([*parts, *(f'{k}={v}' for k, v in keywords.items() if v is not None)])})"
+    named = (f"{k}={bare(v)}" for k, v in keywords.items() if v is not None)
+    return f"{function}({', '.join([*map(bare, parts), *named])})"
+
+
+def bare(code: str) -> str:
+    """The expression without parentheses around the whole of it, which an argument does not need."""
+    depth = 0
+    for position, sign in enumerate(code):
+        depth += (sign in "([{") - (sign in ")]}")
+        whole = depth == 0 and position == len(code) - 1 and code.startswith("(")
+        if depth == 0 and not whole or (depth == 1 and sign == ","):
+            return code
+    return code[1:-1] if code else code
+
+
+def grouped(code: str) -> str:
+    """The expression as an operand: in parentheses where it is an operation written with a sign."""
+    depth = 0
+    for sign in code:
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth == 0 and sign == " ":
+            return f"({code})"
+    return f"({code})" if code.startswith("-") else code
 
 
 def _function(name: str) -> Callable[..., str]:
@@ -163,6 +185,11 @@ def _window_sums(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[i
     )
 
 
+def _triangular_product(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    switches = {name: "True" if attrs[name] else None for name in ("upper", "left", "result", "mask")}
+    return _call("triangular_product", *args, str(attrs["step"]), **switches)
+
+
 def _max_pool(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
     def one(key: str) -> str:
         return str(attrs[key][0]) if len(set(attrs[key])) == 1 else str(tuple(attrs[key]))
@@ -202,6 +229,8 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "expand": _expand,
     "linear": _function("F.linear"),
     "matmul": _infix("@"),
+    "matvec": _infix("@"),
+    "triangular_product": _triangular_product,
     "conv": _conv,
     "batch_norm": _batch_norm,
     "tril": _triangle("tril"),

@@ -123,6 +123,30 @@ def conv_positions(attrs: Attrs, size: Sequence[int], kernel: Sequence[int]) -> 
     return tuple(result)
 
 
+def _matvec(attrs: Attrs, types: Types) -> TensorType:
+    a, b = types
+    if a.rank < 2 or b.rank != 1 or a.shape[-1] != b.shape[0]:
+        raise TypeError(f"matrix times vector of {a.shape} and {b.shape}")
+    return TensorType(a.shape[:-1], _float(types))
+
+
+def _triangular_product(attrs: Attrs, types: Types) -> TensorType:
+    if types[0].rank != 2 or types[1].rank != 2:
+        raise TypeError("triangular products of matrices only")
+    return _matmul(attrs, types)
+
+
+def _triangular_flops(attrs: Attrs, types: Types, out: TensorType) -> int:
+    """By blocks of ``step`` rows, each without the inner positions and columns beyond the diagonal."""
+    (rows, inner), columns = types[0].shape, types[1].shape[1]
+    total = 0
+    for start in range(0, rows, attrs["step"]):
+        stop = min(start + attrs["step"], rows)
+        depth, width = ((n - start if attrs["upper"] else min(stop, n)) for n in (inner, columns))
+        total += 2 * (stop - start) * (depth if attrs["left"] else inner) * (width if attrs["result"] else columns)
+    return total
+
+
 def _conv(attrs: Attrs, types: Types) -> TensorType:
     x, weight, *bias = types
     if x.rank != weight.rank or x.rank < 3 or len(attrs["stride"]) != x.rank - 2:
@@ -208,6 +232,8 @@ VOCABULARY: dict[str, Op] = {
     "expand": Op(_expand, _free, view=True),
     "linear": Op(_linear, lambda attrs, types, out: 2 * out.elements * types[1].shape[1]),
     "matmul": Op(_matmul, lambda attrs, types, out: 2 * out.elements * types[0].shape[-1]),
+    "matvec": Op(_matvec, lambda attrs, types, out: 2 * types[0].elements),
+    "triangular_product": Op(_triangular_product, _triangular_flops),
     "conv": Op(_conv, _conv_flops),
     "batch_norm": Op(_batch_norm, _elements(4)),
     "tril": Op(_triangle, _elements(1)),

@@ -7,12 +7,12 @@ from keyword import iskeyword
 from typing import Any
 
 from kernelwright.authors.graph.capture import Captured
-from kernelwright.authors.graph.expressions import expression, operator_schema
-from kernelwright.authors.graph.ir import FLOATS, Graph, Node, Slot, TensorType
+from kernelwright.authors.graph.expressions import bare, expression, grouped, operator_schema
+from kernelwright.authors.graph.ir import FLOATS, SCALAR, Graph, Node, Slot, TensorType
 from kernelwright.authors.graph.layout import Layout, lay_out
 from kernelwright.authors.graph.literals import value_code
 from kernelwright.authors.graph.ops import VOCABULARY
-from kernelwright.authors.graph.text import HELPERS, module_text, wrapped
+from kernelwright.authors.graph.text import HELPERS, WIDTH, comment, module_text, wrapped
 
 INLINE = frozenset({"weight", "const", "getitem"})
 """Operations that are written where they are used, not as a statement of their own."""
@@ -61,8 +61,7 @@ def print_module(
         layout=layout.lines,
         fold=folded,
         parameters=captured.interface.parameters,
-        baked=captured.interface.baked,
-        forward=printer.forward_lines(),
+        forward=[*printer.entry_lines(), *printer.forward_lines()],
         decorator=decorator,
         helpers=printer.helpers,
     )
@@ -83,6 +82,20 @@ class _Printer:
         self.notes = dict(self.graph.notes)
 
     # -- forward ------------------------------------------------------------------------------------------------
+
+    def entry_lines(self) -> list[str]:
+        """What ``forward`` was written for: shapes in words, other arguments as checks."""
+        inputs = {n.attr["index"]: n.type for n in self.captured.graph.nodes if n.op == "input"}
+        shown = [
+            f"{access} {type_.dtype} {list(type_.shape)}"
+            for access, type_ in ((self.captured.interface.inputs[i], inputs[i]) for i in sorted(inputs))
+            if isinstance(type_, TensorType)
+        ]
+        lines = [f'"""For {", ".join(shown)}."""'] if shown else []
+        for access, value in self.captured.interface.baked:
+            lines.append(f"if {access} {'is not' if value is None else '!='} {value_code(value)}:")
+            lines.append(f"    raise ValueError({value_code(f'written for {access} = {value!r}')})")
+        return lines
 
     def forward_lines(self) -> list[str]:
         """Statements of ``forward``, the return included."""
@@ -111,7 +124,7 @@ class _Printer:
             for spare in set(free[1:]) - set(interface.parameters):
                 names.release(spare)
             if p in self.notes:
-                lines.append(f"# {self.notes[p]}")
+                lines += comment(self.notes[p])
             lines += wrapped(f"{written[p]} = {code}")
         return lines + self._endings(written, device)
 
@@ -145,7 +158,7 @@ class _Printer:
 
     def _inline(self, p: int) -> bool:
         node = self.nodes[p]
-        return node.op in INLINE or (node.op in VOCABULARY and VOCABULARY[node.op].view and self._weight_view(p))
+        return node.op in INLINE or _number(node) or (node.op in VOCABULARY and VOCABULARY[node.op].view and self._weight_view(p))
 
     def _weight_view(self, p: int) -> bool:
         """A reshaped or permuted weight: an expression, not work."""
@@ -173,7 +186,7 @@ class _Printer:
             return self.layout.access[node.attr["name"]]
         if node.op == "const":
             return value_code(node.attr["value"])
-        return self._code(p, written, device)
+        return grouped(self._code(p, written, device))
 
     def _code(self, p: int, written: dict[int, str], device: str) -> str:
         node = self.nodes[p]
@@ -214,7 +227,6 @@ class _Printer:
         frontier = self._frontier()
         if not frontier:
             return []
-        device = self._weight_device()
         order: list[int] = []
         for p in frontier:
             self._collect(p, order)
@@ -224,25 +236,44 @@ class _Printer:
         lines: list[str] = []
         for p in order:
             node = self.nodes[p]
-            args = [self._fold_atom(a, node, written, names, uses, lines) for a in node.args]
-            code = expression(node, args, self._types(node), device)
-            if node.op == "full" and _wide(node):
-                code = (
-                    f"torch.full({value_code(node.type.shape)}, {value_code(node.attr['value'])}, dtype=torch.float64)"  # type: ignore[union-attr]
-                )
+            code = self._fold_code(p, written)
             if p in self.notes:
-                lines.append(f"# {self.notes[p]}")
+                lines += comment(self.notes[p])
             if p in frontier:
-                written[p] = names.new(frontier[p].removeprefix("folded_"))
-                lines += wrapped(f"{written[p]} = {code}")
-                lines += wrapped(
-                    f'self.register_buffer("{frontier[p]}", {self._narrowed(p, written[p])}, persistent=False)'
-                )
+                name = names.new(frontier[p].removeprefix("folded_"))
+                lines += wrapped(f"{name} = {code}")
+                lines += wrapped(f'self.register_buffer("{frontier[p]}", {self._narrowed(p, name)}, persistent=False)')
+                written[p] = name
+            elif _number(node) or (uses[p] == 1 and len(code) < WIDTH // 2 and p not in self.notes and node.op != "getitem"):
+                written[p] = grouped(code)
+            elif node.op == "weight" and uses[p] == 1:
+                written[p] = code
             else:
-                written[p] = names.new(self._hint(node))
+                written[p] = names.new(node.attr["name"].replace(".", "_") if node.op == "weight" else self._hint(node))
                 lines += wrapped(f"{written[p]} = {code}")
         self.folded |= frontier
         return lines
+
+    def _fold_code(self, p: int, written: dict[int, str]) -> str:
+        """One operation inside ``_fold``: the vocabulary's take and give float64, all others what the module holds."""
+        node = self.nodes[p]
+        if node.op == "weight":
+            return self.layout.access[node.attr["name"]]
+        if node.op == "full" and _wide(node):
+            return f"torch.full({value_code(_shape(node))}, {value_code(node.attr['value'])}, dtype=torch.float64)"
+        args: list[str] = []
+        for a in node.args:
+            arg = self.nodes[a]
+            if arg.op == "const":
+                args.append(value_code(arg.attr["value"]))
+            elif _wide(node) and not _wide(arg) and not _number(arg):
+                self.helpers.add("wide")
+                args.append(f"wide({bare(written[a])})")
+            elif _wide(arg) and not _wide(node):
+                args.append(f"{written[a]}.to(torch.{arg.type.dtype})")  # type: ignore[union-attr]
+            else:
+                args.append(written[a])
+        return expression(node, args, self._types(node), self._weight_device())
 
     def _frontier(self) -> dict[int, str]:
         """Weight-only work whose result is needed beside inputs, with the attribute it is kept under."""
@@ -275,36 +306,11 @@ class _Printer:
 
     def _collect(self, p: int, order: list[int]) -> None:
         node = self.nodes[p]
-        if p in order or node.op in ("weight", "const"):
+        if p in order or node.op == "const":
             return
         for a in node.args:
             self._collect(a, order)
         order.append(p)
-
-    def _fold_atom(
-        self, p: int, consumer: Node, written: dict[int, str], names: "_Names", uses: Counter[int], lines: list[str]
-    ) -> str:
-        """An argument inside ``_fold``: vocabulary operations take float64, all others what the module holds."""
-        node = self.nodes[p]
-        if node.op == "const":
-            return value_code(node.attr["value"])
-        is_wide = node.op != "weight" and _wide(node)
-        wants_wide = _wide(consumer) and isinstance(node.type, TensorType) and node.type.dtype in FLOATS
-        atom = written.get(p) or self.layout.access[node.attr["name"]]
-        if wants_wide and not is_wide:
-            self.helpers.add("wide")
-            if uses[p] == 1:
-                return f"wide({atom})"
-            source = node.attr["name"].replace(".", "_") if node.op == "weight" else "wide_" + atom
-            written[p] = written.get(p) if node.op != "weight" else names.new(source)  # type: ignore[assignment]
-            if node.op == "weight":
-                lines.append(f"{written[p]} = wide({atom})")
-                return written[p]
-            return f"wide({atom})"
-        if is_wide and not wants_wide:
-            assert isinstance(node.type, TensorType)
-            return f"{atom}.to(torch.{node.type.dtype})"
-        return atom
 
     def _narrowed(self, p: int, name: str) -> str:
         """The result in the dtype and on the device of the module's own tensors."""
@@ -340,6 +346,16 @@ class _Names:
 
     def release(self, name: str) -> None:
         self.taken.discard(name)
+
+
+def _shape(node: Node) -> tuple[int, ...]:
+    assert isinstance(node.type, TensorType)
+    return node.type.shape
+
+
+def _number(node: Node) -> bool:
+    """A Python number, or arithmetic on such."""
+    return isinstance(node.type, TensorType) and node.type.dtype == SCALAR
 
 
 def _wide(node: Node) -> bool:

@@ -2,10 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from textwrap import fill
 
 WIDTH = 110
 
 HELPERS = {
+    "triangular_product": '''
+def triangular_product(a, b, step, upper=False, left=False, result=False, mask=False):
+    """a @ b by blocks of rows, without the parts beyond the diagonal: of a (left), of the product (result).
+
+    With mask, what lies beyond the diagonal of the product is cleared.
+    """
+    product = a.new_zeros(a.shape[0], b.shape[1])
+    for start in range(0, a.shape[0], step):
+        stop = min(start + step, a.shape[0])
+        inside, everything = slice(start, None) if upper else slice(0, stop), slice(None)
+        inner, columns = inside if left else everything, inside if result else everything
+        product[start:stop, columns] = a[start:stop, inner] @ b[inner, columns]
+        if mask:
+            block = product[start:stop, start:stop]
+            block.triu_() if upper else block.tril_()
+    return product
+''',
     "wide": '''
 def wide(tensor):
     """The tensor in float64; on the CPU where the device has no float64."""
@@ -41,7 +59,6 @@ def module_text(
     layout: Sequence[str],
     fold: Sequence[str],
     parameters: Sequence[str],
-    baked: Sequence[str],
     forward: Sequence[str],
     decorator: str,
     helpers: Iterable[str],
@@ -69,12 +86,16 @@ def module_text(
     if decorator:
         text += f"    {decorator}\n"
     text += f"    def forward({', '.join(('self', *parameters))}):\n"
-    text += "".join(f"        # {value}: fixed when this was written\n" for value in baked)
     return text + _indented(forward)
 
 
 def _indented(lines: Iterable[str]) -> str:
     return "".join(f"        {line}\n" for line in lines)
+
+
+def comment(text: str) -> list[str]:
+    """A comment, over as many lines as it takes."""
+    return [f"# {line}" for line in fill(text, WIDTH - 10, break_on_hyphens=False).splitlines()]
 
 
 def wrapped(line: str) -> list[str]:

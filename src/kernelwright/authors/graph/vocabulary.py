@@ -130,7 +130,8 @@ def _linear(low: Lowering, node: FxNode, a: Bound) -> int:
 
 
 def _matmul(low: Lowering, node: FxNode, a: Bound) -> int:
-    return low.make("matmul", a["self"], a.get("other", a.get("mat2")))
+    right = a.get("other", a.get("mat2", a.get("vec")))
+    return low.make("matvec" if low.type(right).rank == 1 else "matmul", a["self"], right)
 
 
 def _given(*operands: Any) -> list[Any]:
@@ -254,7 +255,7 @@ MAKERS: dict[str, Maker] = {
     },
     **{name: _dropout for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
     "linear": _linear,
-    **{name: _matmul for name in ("matmul", "mm", "bmm")},
+    **{name: _matmul for name in ("matmul", "mm", "bmm", "mv")},
     **{name: _conv for name in ("conv1d", "conv2d", "conv3d", "convolution")},
     **{f"conv_transpose{n}d": _conv for n in (1, 2, 3)},
     **{name: _batch_norm for name in ("batch_norm", "_native_batch_norm_legit_no_training")},

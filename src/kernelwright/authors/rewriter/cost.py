@@ -4,7 +4,7 @@ The unit is the time to move one byte. Absolute numbers do not matter, only whic
 judge measures the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, Type
@@ -30,6 +30,18 @@ WEIGHT_ONLY = 1
 """Work on weights is done once per load. Not quite nothing, so that the simpler of two ways is taken."""
 
 
+CALLS: dict[str, Callable[[Node], int]] = {
+    "window_sums": lambda node: 2 * len(node.attr["windows"]) + 2,
+    "triangular_product": lambda node: 2 * -(-_rows(node) // node.attr["step"]) + 1,
+}
+"""Calls that the printed helpers make."""
+
+
+def _rows(node: Node) -> int:
+    assert isinstance(node.type, TensorType)
+    return node.type.shape[0]
+
+
 def price(node: Node, args: Sequence[Type], machine: Machine) -> int:
     """The cost of one operation that depends on an input. ``args`` are the types of its arguments."""
     if node.op in LEAVES or node.op in ("getitem", "outputs"):
@@ -42,7 +54,7 @@ def price(node: Node, args: Sequence[Type], machine: Machine) -> int:
     if op is not None and isinstance(node.type, TensorType):
         tensors = [a for a in args if isinstance(a, TensorType)]
         work = op.flops(node.attr, tensors, node.type) / machine.flops_per_byte
-    calls = 2 * len(node.attr["windows"]) + 2 if node.op == "window_sums" else 1
+    calls = CALLS[node.op](node) if node.op in CALLS else 1
     return calls * machine.call_bytes + int(max(moved, work) + 0.25 * min(moved, work))
 
 

@@ -87,6 +87,8 @@ class Proofs:
                 inner = groups.get(self.terms.classes[arg])
                 if inner is not None:
                     pairs.append((arg, inner))
+                elif self.terms.nodes[self.terms.classes[arg]].op in ("const", "full"):
+                    pairs.append((arg, self.terms.classes[arg]))  # the rule saw its value
         return pairs
 
     def _path(self, start: int, goal: int) -> list[tuple[int, int, Step | None]]:
@@ -115,22 +117,26 @@ def annotate(
     ``node_terms`` are the terms of the graph's nodes, ``placed`` those of the reference's, ``outputs`` of its outputs.
     """
     proofs = Proofs(terms, steps)
-    applied: list[str] = []
-    for old, position in zip(outputs, graph.outputs, strict=True):
-        applied += [n for n in proofs.rules(old, node_terms[position]) if n not in applied]
     chosen = set(node_terms)
-    old_forms: dict[int, int] = {}
-    for term in placed:
-        old_forms[terms.classes[term]] = term  # the last one: nearest to the output
+    old_forms = {terms.classes[term]: term for term in placed}  # the last one: nearest to the output
+    old_forms |= {terms.classes[term]: term for term in outputs}
+
+    def below(position: int) -> list[str]:
+        """Rules behind the arguments that stand for nothing in the reference: they belong to this node's story."""
+        names: list[str] = []
+        for arg, stated in zip(graph.nodes[position].args, terms.nodes[node_terms[position]].args, strict=True):
+            if terms.classes[stated] not in old_forms:
+                names += [*proofs.rules(stated, node_terms[arg]), *below(arg)]
+        return names
+
     notes: list[tuple[int, str]] = []
-    said: set[str] = set()
+    applied: dict[str, None] = {}
     for position, term in enumerate(node_terms):
         old = old_forms.get(terms.classes[term])
         if old is None or old in chosen:
             continue
-        names = [n for n in proofs.rules(old, term) if n not in SILENT and n not in said]
-        applied += [n for n in names if n not in applied]
-        said |= set(names)
+        names = [n for n in dict.fromkeys([*proofs.rules(old, term), *below(position)]) if n not in SILENT]
+        applied |= dict.fromkeys(names)
         if names:
             notes.append((position, ", ".join(names)))
     return Graph(graph.nodes, graph.outputs, tuple(notes)), tuple(applied)

@@ -186,8 +186,8 @@ class Server:
     def on_device(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         return {"facts": self.platform.facts().model_dump(mode="json")}, ()
 
-    def on_limits(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
-        return {"limits": self.platform.limits().model_dump(mode="json")}, ()
+    def on_limits(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        return {"limits": self.platform.limits(refresh=message["refresh"]).model_dump(mode="json")}, ()
 
     def on_build(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Build one baseline."""

@@ -32,9 +32,12 @@ def weights_right(t: Terms, m: Match) -> Term | None:
     "merge-scales",
     "(mul@outer (mul x a) b)",
     proof="(x·a)·b = x·(a·b)",
-    when="a and b are weight-only",
+    when="a and b are weight-only; numbers, where x is weight-only too",
+    on_weights=True,
 )
 def merge_scales(t: Terms, m: Match) -> Term | None:
+    if m.x.weight_only and not (m.a.op == m.b.op == "const"):
+        return None
     return t.mul(m.x, t.mul(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
 
 

@@ -75,13 +75,14 @@ def sum_into_linear(t: Terms, m: Match) -> Term | None:
     "sum-of-products",
     "(sum (mul x c))",
     proof="Σᵢ xᵢ·cᵢ is a linear layer with the one row c",
-    when="c is weight-only and varies along the summed last axis alone; float32 or wider",
+    when="c is weight-only, no single value, and varies along the summed last axis alone; float32 or wider",
 )
 def sum_of_products(t: Terms, m: Match) -> Term | None:
     last = m.mul.rank - 1
     if m.sum.attr["dims"] != (last,) or not m.sum.attr["keepdim"] or not precise(m.root) or not m.c.weight_only:
         return None
-    row = vector(t, m.c, last, m.x) if m.x.type == m.mul.type and m.x.shape[last] > 1 else None
+    fits = m.x.type == m.mul.type and m.x.shape[last] > 1 and m.c.value is None
+    row = vector(t, m.c, last, m.x) if fits else None
     return None if row is None else t.linear(m.x, t.reshape(row, (1, *row.shape)))
 
 
@@ -192,48 +193,34 @@ def release_scale(t: Terms, m: Match) -> Term | None:
 
 
 @rule(
-    "diagonal-left",
-    "(matmul (diag d) x)",
-    proof="Σₖ (diag d)ᵢₖ·xₖⱼ = dᵢ·xᵢⱼ",
+    "matmul-take-scale",
+    "(mul (matmul a b) s)",
+    proof="(A·B)·s = (A·s)·B = A·(B·s) for a number s",
+    when="s is a number",
 )
-def diagonal_left(t: Terms, m: Match) -> Term | None:
-    return t.mul(m.x, t.reshape(m.d, (*m.d.shape, 1)))
-
-
-@rule(
-    "diagonal-right",
-    "(matmul x (diag d))",
-    "(linear x (diag d))",
-    proof="Σₖ xᵢₖ·(diag d)ₖⱼ = xᵢⱼ·dⱼ",
-)
-def diagonal_right(t: Terms, m: Match) -> Term | None:
-    return t.mul(m.x, m.d)
-
-
-@rule(
-    "drop-triangle",
-    "(tril@mask x)",
-    "(triu@mask x)",
-    proof="what the mask clears is zero already: products of triangular matrices are triangular",
-    when="the structure of x is known",
-)
-def drop_triangle(t: Terms, m: Match) -> Term | None:
-    k = m.mask.attr["diagonal"]
-    known = m.x.facts.lower if m.mask.op == "tril" else m.x.facts.upper
-    if known is None:
+def take_number(t: Terms, m: Match) -> Term | None:
+    if m.s.op != "const":
         return None
-    return m.x if (known <= k if m.mask.op == "tril" else known >= k) else None
+    if m.a.type.elements <= m.b.type.elements:
+        return t.matmul(t.mul(m.a, m.s), m.b)
+    return t.matmul(m.a, t.mul(m.b, m.s))
+
+
+@rule("matvec-as-matmul", "(matvec a v)", proof="a vector is a matrix with one column")
+def matvec_as_matmul(t: Terms, m: Match) -> Term | None:
+    return t.reshape(t.matmul(m.a, t.reshape(m.v, (*m.v.shape, 1))), m.root.shape)
 
 
 @rule(
-    "merge-triangles",
-    "(tril@outer (tril@inner x))",
-    "(triu@outer (triu@inner x))",
-    proof="two masks of one kind are the stricter one",
+    "matmul-as-matvec",
+    "(matmul a b)",
+    proof="a matrix with one column is a vector",
+    when="b has one column and no batch axes",
 )
-def merge_triangles(t: Terms, m: Match) -> Term | None:
-    pick = min if m.outer.op == "tril" else max
-    return t.make(m.outer.op, m.x, diagonal=pick(m.outer.attr["diagonal"], m.inner.attr["diagonal"]))
+def matmul_as_matvec(t: Terms, m: Match) -> Term | None:
+    if m.b.rank != 2 or m.b.shape[1] != 1:
+        return None
+    return t.reshape(t.make("matvec", m.a, t.reshape(m.b, m.b.shape[:1])), m.root.shape)
 
 
 RULES: tuple[Rule, ...] = (
@@ -253,8 +240,7 @@ RULES: tuple[Rule, ...] = (
     linear_of_matmul,
     matmul_of_linear,
     release_scale,
-    diagonal_left,
-    diagonal_right,
-    drop_triangle,
-    merge_triangles,
+    take_number,
+    matvec_as_matmul,
+    matmul_as_matvec,
 )

@@ -38,6 +38,7 @@ def sum_as_mean(t: Terms, m: Match) -> Term | None:
     *EVERY,
     proof="sum, mean, max, min and log-sum-exp of one element are that element",
     when="an axis has size one",
+    on_weights=True,
 )
 def drop_unit_axes(t: Terms, m: Match) -> Term | None:
     dims = m.reduced.attr["dims"]
@@ -149,6 +150,7 @@ def reduce_permuted(t: Terms, m: Match) -> Term | None:
     *(f"({op}@reduced (reshape x))" for op in ("sum", "mean", "amax", "amin", "logsumexp")),
     proof="axes that were only split, joined or padded with ones hold the same elements",
     when="the reduced axes are whole groups of the original's axes",
+    on_weights=True,
 )
 def reduce_reshaped(t: Terms, m: Match) -> Term | None:
     if not m.reduced.attr["keepdim"]:

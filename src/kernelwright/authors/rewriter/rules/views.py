@@ -1,6 +1,6 @@
 """Views: chains of reshapes and permutations, and scales that pass through them."""
 
-from kernelwright.authors.rewriter.rule import Match, Rule, rule
+from kernelwright.authors.rewriter.rule import Match, Rule, padded, rule
 from kernelwright.authors.rewriter.terms import Term, Terms
 
 
@@ -38,4 +38,28 @@ def number_through_view(t: Terms, m: Match) -> Term | None:
     return t.make(m.view.op, t.make(m.op.op, m.x, m.c), **m.view.attr) if m.c.op == "const" else None
 
 
-RULES: tuple[Rule, ...] = (merge_reshapes, drop_reshape, merge_permutes, number_through_view)
+@rule(
+    "weights-through-view",
+    "(mul@op (reshape@view x) c)",
+    "(add@op (reshape@view x) c)",
+    "(mul@op (permute@view x) c)",
+    "(add@op (permute@view x) c)",
+    proof="an elementwise operation on a view is one on what it shows, the other side arranged alike",
+    when="c is weight-only and does not widen the view; a reshape only adds or drops axes of size one",
+)
+def weights_through_view(t: Terms, m: Match) -> Term | None:
+    if not m.c.weight_only or m.c.op == "const" or m.view.type != m.op.type:
+        return None
+    shape = padded(m.c.shape, m.view.rank)
+    if m.view.op == "permute":
+        order = m.view.attr["dims"]
+        arranged = t.permute(t.reshape(m.c, shape), [order.index(d) for d in range(len(order))])
+    else:
+        sizes = [n for n, whole in zip(shape, m.view.shape, strict=True) if whole != 1]
+        if [n for n in m.x.shape if n != 1] != [n for n in m.view.shape if n != 1]:
+            return None
+        arranged = t.reshape(m.c, [1 if n == 1 else sizes.pop(0) for n in m.x.shape])
+    return t.make(m.view.op, t.make(m.op.op, m.x, arranged), **m.view.attr)
+
+
+RULES: tuple[Rule, ...] = (merge_reshapes, drop_reshape, merge_permutes, number_through_view, weights_through_view)

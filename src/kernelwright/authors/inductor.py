@@ -1,0 +1,60 @@
+"""The ``inductor`` Author: torch.compile in its modes, as Candidates like any other."""
+
+from collections.abc import Sequence
+
+from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors.modes import Mode, compile_modes
+from kernelwright.authors.reference_source import foreign_imports, model_source
+from kernelwright.schema import Attempt, Candidate, Target
+
+SUBCLASS = '''
+
+class ModelNew(Model):
+    """The reference, its forward compiled at the first call."""
+
+    forward = {call}
+'''
+
+
+class InductorAuthor:
+    """Proposes the reference compiled by TorchInductor, one mode after the other.
+
+    For a problem with source the Candidate is that source, without the inputs, and a subclass whose ``forward`` is
+    compiled; so ``state_dict`` keeps its names. A module without source is captured as a graph and printed.
+    """
+
+    name = "inductor"
+    trusted = True
+    targets = frozenset({Target.TORCH})
+
+    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
+        """The next mode. Raises ``AuthorError`` where there is neither source nor a graph."""
+        modes = compile_modes(task.platform)
+        failed = any(attempt.candidate is None for attempt in history)
+        if task.target not in (None, Target.TORCH) or failed or len(history) >= len(modes):
+            return None
+        mode = modes[len(history)]
+        return Candidate(
+            source=compiled_source(task, mode),
+            author=self.name,
+            title=f"torch.compile ({mode.name})",
+            explanation=mode.explanation,
+        )
+
+
+def compiled_source(task: Task, mode: Mode) -> str:
+    """The text of a file whose ``ModelNew`` is the reference under ``torch.compile``. Raises ``AuthorError``."""
+    problem = task.problem
+    if problem.format == "kernelbench":
+        try:
+            text = model_source(problem.source)
+        except (SyntaxError, ValueError) as error:
+            raise AuthorError(f"{problem.name}: {error}") from error
+        if not foreign_imports(text):
+            subclass = SUBCLASS.format(call=f"torch.compile(Model.forward, {mode.options})")
+            return ("" if "import torch\n" in text else "import torch\n") + text + subclass
+    from kernelwright.authors.graph.capture import capture_problem
+    from kernelwright.authors.graph.printer import print_module
+
+    doc = [f"The reference as a graph, compiled. {mode.explanation}"]
+    return print_module(capture_problem(problem), doc=doc, decorator=f"@{mode.call}")
