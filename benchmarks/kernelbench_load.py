@@ -3,9 +3,9 @@
     python benchmarks/kernelbench_load.py --path KernelBench [--platform cuda] [--scale] [--limit 180] [--jobs 1] [--again]
 
 ``--path`` is a checkout of https://github.com/ScalingIntelligence/KernelBench, or a folder of problem files. Every file
-is read, its contract checked, and its reference run once by the judge's own reference process. Problems run one after
-the other (``--jobs`` of them at a time) in a process that is replaced when it dies or takes longer than ``--limit``
-seconds for one of them.
+is read, its contract checked, and its reference run by the judge's own reference process, in its own precision and, as
+far as memory goes, in float64. The process serves one problem after the other (``--jobs`` processes share the device)
+and is replaced when it dies or takes longer than ``--limit`` seconds for one of them.
 
 With ``--scale`` the sizes of problems whose inputs exceed ``--inputs`` GiB (default: a sixteenth of the device's
 memory) are reduced, as ``smaller.py`` says, and every change is listed in the results: such a problem counts as
@@ -18,12 +18,10 @@ of level 3 import ``einops``, which has to be installed beside KernelBench.
 
 import argparse
 import json
-import multiprocessing
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -69,71 +67,26 @@ def input_bytes(source: str) -> int:
     return count(loaded.draw(0, "meta"))
 
 
-def run_one(file: Path, platform_name: str, allowed: int | None) -> dict[str, Any]:
+def run_one(survey: Any, file: Path, allowed: int | None) -> dict[str, Any]:
     """Load one file and run its reference. The record of what happened; nothing is raised for what the file does."""
-    from kernelwright import platforms, problems
-    from kernelwright.judge import JudgeSession, JudgeSettings
+    from kernelwright import problems
 
-    record: dict[str, Any] = {"loaded": False, "ran": False, "reduced": {}, "reason": "", "seconds": 0.0}
+    record: dict[str, Any] = {"loaded": False, "ran": False, "reduced": {}, "reason": "", "yardstick": "", "seconds": 0}
     try:
         problem = problems.from_file(file)
-        record["loaded"] = True
         if allowed is not None:
             text, record["reduced"] = fit(problem.source, allowed, input_bytes)
             problem = problem.model_copy(update={"source": text})
-        with JudgeSession(problem, platforms.get(platform_name), JudgeSettings(timing=False)) as session:
-            check = session.check_reference()
-        record |= {"ran": check.ok, "seconds": round(check.seconds, 3), "reason": check.reason or ""}
     except Exception as error:  # the point of this script is to name whatever goes wrong
-        record["reason"] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    return record
-
-
-def serve(orders: Connection, platform_name: str, allowed: int | None) -> None:
-    """The process that runs problems until the pipe closes."""
-    while True:
-        try:
-            file = orders.recv()
-        except EOFError:
-            return
-        orders.send(run_one(file, platform_name, allowed))
-
-
-class Server:
-    """A process for the problems, replaced when it is lost."""
-
-    def __init__(self, platform_name: str, allowed: int | None):
-        self.arguments = (platform_name, allowed)
-        self.process: Any = None
-
-    def run(self, file: Path, limit: float) -> dict[str, Any]:
-        """The record for one file, after at most ``limit`` seconds."""
-        if self.process is None:
-            context = multiprocessing.get_context("spawn")
-            self.pipe, other = context.Pipe()
-            self.process = context.Process(target=serve, args=(other, *self.arguments))
-            self.process.start()
-            other.close()
-        lost = {"loaded": True, "ran": False, "reduced": {}, "seconds": limit}
-        try:
-            self.pipe.send(file)
-            if self.pipe.poll(limit):
-                return self.pipe.recv()
-            reason = f"took longer than {limit:g} s"
-        except (EOFError, OSError):
-            self.process.join(5)
-            reason = f"its process ended with status {self.process.exitcode}"
-        self.close()
-        return lost | {"reason": reason}
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.pipe.close()
-            self.process.join(10)
-            if self.process.is_alive():
-                self.process.kill()  # what it started ends with it: the judge's processes die with their parent
-                self.process.join()
-        self.process = None
+        return record | {"reason": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
+    check = survey.check(problem)
+    return record | {
+        "loaded": True,
+        "ran": check.ok,
+        "seconds": round(check.seconds, 3),
+        "reason": check.reason,
+        "yardstick": check.yardstick,
+    }
 
 
 def save(target: Path, results: dict[str, Any]) -> None:
@@ -159,6 +112,7 @@ def main() -> int:
     options = parser.parse_args()
 
     from kernelwright import platforms
+    from kernelwright.judge import ReferenceSurvey
 
     platform = platforms.get(options.platform) if options.platform else platforms.best()
     facts = platform.facts()
@@ -180,20 +134,19 @@ def main() -> int:
     writing = threading.Lock()
 
     def work() -> None:
-        server = Server(platform.name, allowed)
-        try:
+        with ReferenceSurvey(platform, options.limit) as survey:
             while True:
-                file = todo.get_nowait()
-                record = server.run(file, options.limit)
+                try:
+                    file = todo.get_nowait()
+                except Empty:
+                    return
+                record = run_one(survey, file, allowed)
                 with writing:
                     kept["problems"][str(file.relative_to(options.path))] = record
                     save(target, kept)
                     if not record["ran"]:
                         print(f"failed {file.relative_to(options.path)}: {record['reason']}", flush=True)
-                    done = len(kept["problems"])
-                    print(f"{done}/{len(files)} {time.monotonic() - began:.0f} s", end="\r", file=sys.stderr)
-        except Empty:
-            server.close()
+                    print(f"{len(kept['problems'])} {time.monotonic() - began:.0f} s", end="\r", file=sys.stderr)
 
     with ThreadPoolExecutor(options.jobs) as pool:
         for worker in [pool.submit(work) for _ in range(options.jobs)]:
@@ -205,6 +158,13 @@ def main() -> int:
     figure("problem files loaded", sum(r["loaded"] for r in records), "files", len(files), where)
     figure("references run at their own size", sum(not r["reduced"] for r in ran), "files", len(files), where)
     figure("references run at reduced sizes", sum(bool(r["reduced"]) for r in ran), "files", len(files), where)
+    figure(
+        "references with a float64 yardstick",
+        sum(r["yardstick"].startswith("float64") for r in ran),
+        "files",
+        len(files),
+        where,
+    )
     figure("references that did not run", len(records) - len(ran), "files", len(files), where)
     return 0 if len(ran) == len(files) else 1
 

@@ -15,12 +15,13 @@ __all__ = ["OptimizedModule", "__version__", "judge", "optimize"]
 
 _LAZY = {
     "optimize": "kernelwright.deploy",
-    "judge": "kernelwright.deploy",
     "OptimizedModule": "kernelwright.deploy",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "judge":
+        return import_module("kernelwright.judge")
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'kernelwright' has no attribute {name!r}")

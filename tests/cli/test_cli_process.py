@@ -98,6 +98,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(files: Path, end: signal.Sig
         lines.append(line)
         if "1 file:fast.py" in line:
             break
+    assert "1 file:fast.py" in lines[-1], lines  # otherwise it ended by itself
     child.send_signal(end)
     lines += child.stderr.readlines()
     child.stderr.close()

@@ -59,8 +59,9 @@ def test_nothing_survives_from_one_candidate_to_the_next(nursery):
         "import socket; socket.create_connection(('127.0.0.1', 22), timeout=2)",
         "open('/usr/kernelwright-was-here', 'w')",
         "import kernelwright; open(kernelwright.__file__, 'a')",
-        "open('/proc/2/mem', 'rb+')",
-        "open('/proc/2/environ', 'rb')",
+        "open('/proc/1/mem', 'rb+')",
+        "open('/proc/1/environ', 'rb')",
+        "open('/proc/sys/vm/drop_caches', 'w')",
         "open('/etc/shadow')",
     ],
 )
@@ -73,6 +74,13 @@ def test_files_of_the_user_are_not_there(nursery, tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
     reply, _ = run(nursery, f"open({str(tmp_path / 'secret.txt')!r})")
     assert reply["error"]["type"] == "FileNotFoundError"
+
+
+def test_no_process_but_its_own_can_be_seen(nursery):
+    _, printed = run(nursery, "import os; print(sorted(int(p) for p in os.listdir('/proc') if p.isdigit()))")
+    assert printed.strip() == "[1, 2]"
+    _, printed = run(nursery, "import os; print([os.listdir(p) for p in ('/run', '/run/whole-proc')])")
+    assert printed.strip() == "[['whole-proc'], []]"
 
 
 def test_no_capability_is_left(nursery):

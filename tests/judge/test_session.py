@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from kernelwright import platforms, problems
-from kernelwright.judge import JudgeSession, JudgeSettings
+from kernelwright.judge import JudgeSession, JudgeSettings, ReferenceSurvey
 from kernelwright.judge.isolation import NoSandbox
 from kernelwright.judge.reference.client import ReferenceFailed
 from kernelwright.schema import Candidate, Isolation, Precision, Problem, Status, Target
@@ -81,7 +81,7 @@ def test_renamed_parameters_in_the_same_order_are_taken_and_said(session):
         (('"best": y.argmax(1)', '"best": y.argmin(1)'), Status.MISMATCH, "value", "integer"),
         (('"best": y.argmax(1)', '"best": y.argmax(1).int()'), Status.MISMATCH, "dtype", "int32"),
         (('"y": y,', '"y": y[:, :1],'), Status.MISMATCH, "shape", "(32, 1)"),
-        (('"y": y, ', ""), Status.MISMATCH, "structure", "values"),
+        (('"y": y, ', ""), Status.MISMATCH, "structure", "the outputs are"),
         (("return {", "x.mul_(2); return {"), Status.REJECTED, "input_mutation", "input 0"),
         (("return {", "import time; time.sleep(60); return {"), Status.TIMED_OUT, "time_limit", "forward"),
         (("return {", "import os; os._exit(3); return {"), Status.CRASHED, "process_ended", "3"),
@@ -152,9 +152,10 @@ def test_without_isolation_only_trusted_candidates_run(monkeypatch):
 
 def test_a_problem_that_cannot_run_is_the_problems_fault():
     broken = problem(PROBLEM.replace("self.linear(x)", "self.linear(x.T)"))
-    with JudgeSession(broken, platforms.get("cpu"), JudgeSettings(timing=False)) as session:
-        check = session.check_reference()
+    with ReferenceSurvey(platforms.get("cpu")) as survey:
+        check, fine = survey.check(broken), survey.check(problem())
     assert not check.ok and "shape" in check.reason
+    assert fine.ok and fine.yardstick == "float64"
     settings = JudgeSettings(timing=False)
     with JudgeSession(broken, platforms.get("cpu"), settings) as session, pytest.raises(ReferenceFailed, match="shape"):
         judge(session, HONEST)

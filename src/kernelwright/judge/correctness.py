@@ -1,6 +1,7 @@
 """Does the candidate compute the same thing? Every draw once, the first one twice."""
 
 import os
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from kernelwright.schema import Accuracy, Candidate, Precision, Status
 
 RETURNED_INPUT_BYTES = 16 << 20
 """Larger inputs are read back on the first and on the last draw only."""
+
+
+_random = random.SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,17 @@ class Checked:
     """Time inside the reference, where a draw had to be made anew."""
 
 
+def random_change(floating: Sequence[Sequence[int]]) -> dict[str, Any] | None:
+    """One element of one floating input gets another value; which one, only the system's randomness knows.
+
+    ``floating`` holds (position among the leaves, number of elements) of each; ``None`` where there is none.
+    """
+    if not floating:
+        return None
+    leaf, count = _random.choice(floating)
+    return {"input": leaf, "position": _random.randrange(count), "value": _random.uniform(0.5, 2.0)}
+
+
 class Correctness:
     """One candidate against all draws. ``run`` raises ``Stopped`` at the first thing that is wrong."""
 
@@ -59,13 +74,16 @@ class Correctness:
         try:
             for number, draw in enumerate(plan):
                 look = number in (0, len(plan) - 1) or draw.facts["input_bytes"] <= RETURNED_INPUT_BYTES
-                self._one(draw, first=number == 0, look_at_inputs=look)
+                # every other draw comes in the tensors of the one before: a cache by identity or address is then wrong
+                self._one(draw, first=number == 0, look_at_inputs=look, reuse=number % 2 == 1)
+            self._one_element_changed(plan[0])
+            self._first_outputs_again()
             self._repeat(plan[0])
         finally:
             self.checked.accuracy = self._accuracy()
 
-    def _one(self, draw: DrawPlan, *, first: bool, look_at_inputs: bool) -> None:
-        fd = self._call(draw, look_at_inputs=look_at_inputs)
+    def _one(self, draw: DrawPlan, *, first: bool, look_at_inputs: bool, reuse: bool) -> None:
+        fd = self._call(draw, look_at_inputs=look_at_inputs, reuse=reuse, keep=first)
         try:
             check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
         finally:
@@ -111,11 +129,49 @@ class Correctness:
         self.checked.reference_seconds += made["seconds"]
         return fds[0]
 
-    def _call(self, draw: DrawPlan, *, look_at_inputs: bool) -> int:
+    def _one_element_changed(self, draw: DrawPlan) -> None:
+        """A draw that was seen, with one element changed: an answer remembered by a checksum is then wrong."""
+        change = random_change(draw.facts["floating"])
+        if change is None:
+            return
+        fd = self._call(draw, look_at_inputs=False, reuse=True, change=change)
+        try:
+            check = self.reference.ask("check_timed", (fd,), seed=draw.seed, change=change, at=None)
+            self.checked.reference_seconds += check.get("seconds", 0.0)
+        finally:
+            os.close(fd)
+        _raise_for(check, self.precision)
+
+    def _first_outputs_again(self) -> None:
+        """The first call's outputs, handed over once more: later calls must not have written into them."""
+        _, out = self._ask("forward", "again")
+        if len(out) != 1:
+            raise stop(Status.REJECTED, "protocol", "the candidate's process handed over no outputs")
+        try:
+            same = self.reference.ask("check_repeat", (out[0],)).get("same")
+        finally:
+            os.close(out[0])
+        if not same:
+            raise stop(
+                Status.REJECTED, "outputs_reused", "a later call changed the outputs that the first call returned"
+            )
+
+    def _call(
+        self,
+        draw: DrawPlan,
+        *,
+        look_at_inputs: bool,
+        reuse: bool = False,
+        keep: bool = False,
+        change: dict[str, Any] | None = None,
+    ) -> int:
         """Run the candidate on a draw, look at what kind of thing came back; returns the file with the outputs."""
         inputs_fd = self._inputs(draw)
         try:
-            report, out = self._ask("forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=look_at_inputs)
+            report, out = self._ask(
+                "forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=look_at_inputs, reuse=reuse, keep=keep,
+                change=change,
+            )  # fmt: skip
         finally:
             os.close(inputs_fd)
         try:

@@ -244,7 +244,8 @@ class Nursery:
         self._control.send({
             "op": "spawn", "cell": number, "namespaces": self._namespaces, "platform": self.platform,
             "memory_bytes": memory_limit, "file_bytes": max(memory_limit, 1 << 30), "max_processes": process_limit,
-            "scratch_bytes": 2 << 30, "cpu_seconds": int(time_limit * 64) + 60, "directory": directory,
+            "scratch_bytes": min(2 << 30, memory_limit // 2), "cpu_seconds": int(time_limit * 64) + 60,
+            "directory": directory,
         }, (theirs.fileno(), write_end))  # fmt: skip
         reply, _ = self._control.receive(START_SECONDS)
         assert reply["op"] == "spawned"

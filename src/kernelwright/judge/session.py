@@ -8,8 +8,6 @@ import contextlib
 import os
 import secrets
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +16,7 @@ from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
 from kernelwright.judge.findings import Finding, Stopped, stop
 from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.nursery import Nursery, Worker
-from kernelwright.judge.reference.client import Reference, ReferenceFailed
+from kernelwright.judge.reference.client import Reference, ReferenceFailed, baseline_cache
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.timing import CandidateSubject, Stopwatch
 from kernelwright.platforms import Platform
@@ -45,15 +43,6 @@ LARGE_INPUT_STRESS = ("negative", "large")
 """Beyond this size two natural draws and these stress draws must do."""
 TIMED_DRAWS = 2
 LAUNCH_SLACK_MS = {"cpu": 0.0, "cuda": 0.06, "mps": 0.5}
-
-
-@dataclass(frozen=True)
-class ReferenceCheck:
-    """Whether the reference itself can be built and run under the judge."""
-
-    ok: bool
-    seconds: float
-    reason: str = ""
 
 
 class JudgeSession:
@@ -200,7 +189,9 @@ class JudgeSession:
         if self.plan:
             return
         self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name)
-        plan = [self._open_reference()]
+        self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)
+        self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
+        plan = [self._plan_draw(self._seed + 1, NATURAL)]
         large = plan[0].facts["input_bytes"] > LARGE_INPUT_BYTES
         natural = min(self.settings.natural_draws, 2) if large else self.settings.natural_draws
         plan += [self._plan_draw(self._seed + 1 + k, NATURAL) for k in range(1, natural)]
@@ -215,14 +206,6 @@ class JudgeSession:
         _, fds = self._reference.request("construction")
         self._construction_fd = fds[0]
         self.plan = tuple(plan)
-
-    def _open_reference(self) -> DrawPlan:
-        """Load the problem in its process and make the first draw."""
-        home = Path(os.environ.get("KERNELWRIGHT_HOME", Path.home() / ".kernelwright"))
-        cache = str(home / "cache" / "inductor")
-        self._reference.open(self.problem, seed=self._seed, cache=cache, draw_bytes=DRAW_BYTES)
-        self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
-        return self._plan_draw(self._seed + 1, NATURAL)
 
     def _plan_draw(self, seed: int, kind: str) -> DrawPlan:
         facts, fds = self._reference.request("plan", seed=seed, kind=kind)
@@ -250,18 +233,6 @@ class JudgeSession:
                 for name in self.settings.baselines
             )
         return self._baselines
-
-    def check_reference(self) -> ReferenceCheck:
-        """Can the reference be built, drawn for and run here, in its own precision and in float64?
-
-        Never raises for what the problem does. Instead of ``open``, not after it: it makes one draw and no plan.
-        """
-        began = time.monotonic()
-        try:
-            _close(self._open_reference().inputs_fd)
-        except ReferenceFailed as error:
-            return ReferenceCheck(False, time.monotonic() - began, str(error))
-        return ReferenceCheck(True, time.monotonic() - began)
 
     def _stopwatch_ready(self) -> Stopwatch:
         if self._stopwatch is None:

@@ -10,11 +10,12 @@ import os
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from kernelwright.judge import statistics
-from kernelwright.judge.correctness import DrawPlan
+from kernelwright.judge.conduct import Conduct
+from kernelwright.judge.correctness import DrawPlan, random_change
 from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import stop
 from kernelwright.judge.nursery import Worker
@@ -22,16 +23,13 @@ from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Call, Candidate, Interval, Precision, Status
 
 BLOCK_MS = 60.0
-MAX_CALLS = 256
-MAX_COPIES = 64
+MAX_CALLS = 1024
 COPY_BYTES = 512 << 20
+HANDED_OVER = 8
+HANDED_OVER_BYTES = 32 << 20
+FIRST_LOOKS, LATER_LOOKS = 6, 0.2
+"""Rounds in which outputs are handed over: the first ones, and then this share at random."""
 MAX_ROUNDS = 64
-CLOCK_SHARE = 0.05
-"""How much of a block's time the stamps may leave out, beyond what a baseline's stamps leave out."""
-CLOCK_MS = 1.0
-"""Hand-over between the processes, milliseconds per block."""
-BACKGROUND_SHARE = 0.10
-"""CPU time that a candidate may burn while a baseline runs, as a share of that time: thread pools spin for a moment."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,9 @@ class Block:
     outside: float
     calls: int
     kept: tuple[int, ...]
+    hand_over: float = 0.0
+    """For each output that was handed over afterwards, on the judge's clock."""
+    handed_over: int = 0
 
     @property
     def unstamped(self) -> float:
@@ -57,6 +58,10 @@ class Subject(Protocol):
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]: ...
 
+    def outputs(self, calls: Sequence[int]) -> tuple[bool, int]:
+        """Outputs of timed calls in one file (the caller closes it), and whether they are plain tensors."""
+        ...
+
 
 class BaselineSubject:
     """A baseline in the reference's process."""
@@ -67,6 +72,10 @@ class BaselineSubject:
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         return self._reference.ask(op, subject=self.name, **arguments)
+
+    def outputs(self, calls: Sequence[int]) -> tuple[bool, int]:
+        _, fds = self._reference.request("outputs", calls=list(calls))
+        return True, fds[0]
 
 
 class CandidateSubject:
@@ -84,6 +93,15 @@ class CandidateSubject:
             raise from_error(reply["error"], "timing", self._candidate.source, self.worker.printed())
         return reply
 
+    def outputs(self, calls: Sequence[int]) -> tuple[bool, int]:
+        reply, fds = self.worker.request("outputs", calls=list(calls))
+        if len(fds) != 1:
+            for fd in fds:
+                os.close(fd)
+            raise stop(Status.REJECTED, "timed_output", "the outputs of timed calls could not be handed over")
+        tensors = reply.get("tensors")
+        return isinstance(tensors, list) and all(isinstance(t, dict) and t.get("plain") for t in tensors), fds[0]
+
 
 @dataclass
 class Samples:
@@ -92,9 +110,6 @@ class Samples:
     by_subject: dict[str, list[float]]
     calls: dict[str, int]
     rechecked: int = 0
-    excess: list[float] = field(default_factory=list[float])
-    background: float = 0.0
-    baseline_wall: float = 0.0
 
     @property
     def rounds(self) -> int:
@@ -153,118 +168,96 @@ class Stopwatch:
             subjects.append(candidate)
         calls = {subject.name: self._calibrate(subject) for subject in subjects}
         samples = Samples({subject.name: [] for subject in subjects}, calls)
+        conduct = Conduct(self.launch_slack_ms)
         while samples.rounds < MAX_ROUNDS:
             self._random.shuffle(subjects)
-            unstamped: list[float] = []
-            mine: Block | None = None
+            blocks: dict[str, Block] = {}
+            look = candidate is not None and (samples.rounds < FIRST_LOOKS or self._random.random() < LATER_LOOKS)
             for subject in subjects:
-                block = self._block(subject, calls[subject.name], samples, candidate)
-                samples.by_subject[subject.name].append(block.per_call)
-                if subject is candidate:
-                    mine = block
-                else:
-                    unstamped.append(block.unstamped / block.calls)
-            if mine is not None:
-                self._compare_clocks(mine, max(unstamped, default=0.0), samples)
+                blocks[subject.name] = self._block(subject, calls[subject.name], samples, conduct, candidate, look=look)
+                samples.by_subject[subject.name].append(blocks[subject.name].per_call)
+            if candidate is not None:
+                _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
             spent = time.monotonic() - began > budget and samples.rounds >= 3
             if spent or samples.tight(baselines):
                 break
-        self._judge_conduct(samples)
+        conduct.judge()
         return samples
 
     def _calibrate(self, subject: Subject) -> int:
         """Calls in a block: enough for the hand-over not to count, from one warm single call."""
         subject.ask("warm", slot=0, calls=2)
-        subject.ask("prepare", calls=1, copies=1, slots=[0], change=None)
+        subject.ask("prepare", slots=[0], changes=[None])
         reply = subject.ask("go")
         ms = max(float(reply["inside_ms"]), 1e-3)
-        return max(1, min(MAX_CALLS, round(BLOCK_MS / ms)))
+        room = COPY_BYTES // max(1, self.plan[0].facts["input_bytes"])
+        return max(1, min(MAX_CALLS, round(BLOCK_MS / ms), room))
 
-    def _block(self, subject: Subject, calls: int, samples: Samples, candidate: CandidateSubject | None) -> Block:
-        size = max(1, self.plan[0].facts["input_bytes"])
-        copies = max(1, min(calls, MAX_COPIES, COPY_BYTES // size))
-        slots = [self._random.randrange(len(self.plan)) for _ in range(copies)]
-        change = self._change(copies)
-        subject.ask("prepare", calls=calls, copies=copies, slots=slots, change=change)
-        watched = candidate is not None and subject is not candidate
-        before = candidate.worker.cpu_seconds() if watched and candidate else 0.0
+    def _block(
+        self,
+        subject: Subject,
+        calls: int,
+        samples: Samples,
+        conduct: Conduct,
+        candidate: CandidateSubject | None,
+        *,
+        look: bool,
+    ) -> Block:
+        """One block of one subject; with ``look`` some of its outputs are handed over, and the candidate's compared."""
+        slots = [self._random.randrange(len(self.plan)) for _ in range(calls)]
+        # every call sees values that no call saw before: an answer that was kept from one of them is wrong
+        changes = [random_change(self.plan[0].facts["floating"]) for _ in range(calls)]
+        subject.ask("prepare", slots=slots, changes=changes)
+        watched = candidate.worker if candidate is not None and subject is not candidate else None
+        before = watched.cpu_seconds() if watched else 0.0
         start = time.monotonic()
         reply = subject.ask("go")
         outside = (time.monotonic() - start) * 1e3
-        if watched and candidate:
-            samples.background += candidate.worker.cpu_seconds() - before
-            samples.baseline_wall += outside / 1e3
+        if watched:
+            conduct.saw_background(watched.cpu_seconds() - before, outside / 1e3)
         block = _read_block(reply, calls, outside)
-        if candidate is not None and subject is candidate and block.kept:
-            self._recheck(candidate, block, slots, change, samples)
+        if look and block.kept:
+            block = self._look(subject, block, slots, changes, samples)
         subject.ask("clear")
         return block
 
-    def _change(self, copies: int) -> dict[str, Any] | None:
-        """One element of one call's inputs gets another value: a result that was kept from before is then wrong."""
-        floating = self.plan[0].facts["floating"]
-        if not floating:
-            return None
-        leaf, count = self._random.choice(floating)
-        return {
-            "call": self._random.randrange(copies),
-            "input": leaf,
-            "position": self._random.randrange(count),
-            "value": self._random.uniform(0.5, 2.0),
-        }
-
-    def _recheck(
+    def _look(
         self,
-        candidate: CandidateSubject,
+        subject: Subject,
         block: Block,
         slots: Sequence[int],
-        change: dict[str, Any] | None,
+        changes: Sequence[dict[str, Any] | None],
         samples: Samples,
-    ) -> None:
-        """In the first rounds, and at random later, compare the output of one timed call."""
-        if samples.rechecked >= 2 and self._random.random() > 0.2:
-            return
-        changed = change is not None and change["call"] in block.kept and self._random.random() < 0.5
-        call = change["call"] if changed and change is not None else self._random.choice(block.kept)
-        reply, fds = candidate.worker.request("output", call=call)
-        if len(fds) != 1:
-            for fd in fds:
-                os.close(fd)
-            raise stop(Status.REJECTED, "timed_output", "the output of a timed call could not be handed over")
-        draw = self.plan[slots[call % len(slots)]]
+    ) -> Block:
+        """Have outputs of random timed calls handed over, on the judge's clock; compare one of the candidate's."""
+        most = max(1, min(HANDED_OVER, HANDED_OVER_BYTES // max(1, self.plan[0].facts["output_bytes"])))
+        chosen = self._random.sample(block.kept, min(most, len(block.kept)))
+        start = time.monotonic()
+        plain, fd = subject.outputs(chosen)
+        took = (time.monotonic() - start) * 1e3
         try:
-            if change is not None and call == change["call"]:
-                check = self.reference.ask("check_changed", (fds[0],), seed=draw.seed, change=change)
-            else:
-                check = self.reference.ask("check", (fds[0],), seed=draw.seed, kind=draw.kind)
+            if isinstance(subject, CandidateSubject) and (samples.rechecked < 3 or self._random.random() < LATER_LOOKS):
+                at = self._random.randrange(len(chosen))
+                draw = self.plan[slots[chosen[at]]]
+                check = self.reference.ask("check_timed", (fd,), seed=draw.seed, change=changes[chosen[at]], at=at)
+                failure = (
+                    {"text": check["broken"]} if check.get("broken") else check["failures"].get(self.precision.value)
+                )
+                if failure or not plain:
+                    text = failure["text"] if failure else "an output is no plain torch.Tensor"
+                    raise stop(Status.REJECTED, "timed_output", f"a timed call answered wrongly: {text}")
+                samples.rechecked += 1
         finally:
-            os.close(fds[0])
-        samples.rechecked += 1
-        failure = {"text": check["broken"]} if check.get("broken") else check["failures"].get(self.precision.value)
-        plain = all(t.get("plain") for t in reply.get("tensors") or [])
-        if failure or not plain:
-            text = failure["text"] if failure else "an output is no plain torch.Tensor"
-            raise stop(Status.REJECTED, "timed_output", f"a timed call answered wrongly: {text}")
+            os.close(fd)
+        return replace(block, hand_over=took / len(chosen), handed_over=len(chosen))
 
-    def _compare_clocks(self, mine: Block, unstamped_per_call: float, samples: Samples) -> None:
-        """How far this block's stamps fall short of the judge's clock, in units of what is allowed."""
-        excess = mine.unstamped - mine.calls * max(0.0, unstamped_per_call)
-        allowed = CLOCK_MS + CLOCK_SHARE * mine.stamped + mine.calls * self.launch_slack_ms
-        samples.excess.append(excess / allowed)
 
-    def _judge_conduct(self, samples: Samples) -> None:
-        if samples.excess and sorted(samples.excess)[len(samples.excess) // 2] > 1.0:
-            raise stop(
-                Status.REJECTED, "clock_disagreement",
-                "the time stamps of the calls leave out time that passed on the judge's clock: work was done outside "
-                "the timed calls, on another stream or thread, or the stamps were tampered with",
-            )  # fmt: skip
-        if samples.background > 0.05 and samples.background > BACKGROUND_SHARE * samples.baseline_wall:
-            raise stop(
-                Status.REJECTED, "background_work",
-                f"the candidate's processes used {samples.background:.2f} s of CPU time while baselines were timed "
-                f"({samples.baseline_wall:.2f} s): it works in the background or slows the baselines down",
-            )  # fmt: skip
+def _take_evidence(conduct: Conduct, mine: Block, others: list[Block]) -> None:
+    """Hold the candidate's block against the baselines' of the same round, at their most generous."""
+    conduct.saw_block(mine.calls, mine.stamped, mine.unstamped, max(b.unstamped / b.calls for b in others))
+    theirs = [b.hand_over for b in others if b.handed_over]
+    if mine.handed_over and theirs:
+        conduct.saw_hand_over(mine.handed_over, mine.hand_over, max(theirs), mine.per_call)
 
 
 def _read_block(reply: dict[str, Any], calls: int, outside: float) -> Block:

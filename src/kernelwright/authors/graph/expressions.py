@@ -180,9 +180,7 @@ def _triangle(name: str) -> Callable[..., str]:
 
 
 def _window_sums(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
-    return _call(
-        "window_sums", args[0], str(attrs["dim"]), value_code(attrs["windows"]).replace("[", "(").replace("]", ")")
-    )
+    return _call("window_sums", args[0], str(attrs["dim"]), str([tuple(window) for window in attrs["windows"]]))
 
 
 def _triangular_product(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:

@@ -1,15 +1,16 @@
 """The e-graph: the one module that speaks egglog (>= 13.2, < 15), through its language and its bindings.
 
 Terms carry our own numbers. ``(T 7)`` names the class of term 7; ``(N2 "mul" 31 (T 3) (T 5))`` is an operation whose
-attributes and types are signature 31. egglog keeps equality and congruence, finds the matches of all patterns by joins,
-and extracts. It has no time limit of its own: callers bound the rounds, and run it where it can be killed.
+attributes and types are signature 31. egglog keeps equality and congruence, and finds the matches of all patterns by
+joins. It has no time limit of its own: callers bound the rounds, and run it where it can be killed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from egglog import bindings
 
+from kernelwright.authors.rewriter.extract import Form
 from kernelwright.authors.rewriter.rule import Pattern
 
 WIDEST = 8
@@ -24,47 +25,6 @@ class Found:
     operations: tuple[tuple[int, int], ...]
     """Per operation of the pattern, outermost first: its class and its signature."""
     variables: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """One operation of an extracted graph. ``args`` are positions in the list it stands in."""
-
-    op: str
-    signature: int
-    args: tuple[int, ...]
-
-
-Price = Callable[[int, bool], int]
-"""The cost of an operation, by signature, and whether it depends on an input. Always positive."""
-
-
-@dataclass(frozen=True, slots=True)
-class _DagCost:
-    """What a term costs with everything below it, each shared operation counted once (greedy DAG extraction)."""
-
-    total: int = 0
-    live: bool = False
-    parts: dict[int, int] = field(default_factory=dict)
-    """Price by e-node."""
-
-    def __lt__(self, other: "_DagCost") -> bool:
-        return self.total < other.total
-
-    def __le__(self, other: "_DagCost") -> bool:
-        return self.total <= other.total
-
-    def __gt__(self, other: "_DagCost") -> bool:
-        return self.total > other.total
-
-    def __ge__(self, other: "_DagCost") -> bool:
-        return self.total >= other.total
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _DagCost) and self.total == other.total
-
-    def __hash__(self) -> int:
-        return hash(self.total)
 
 
 class EGraph:
@@ -95,14 +55,11 @@ class EGraph:
         self._pending.append(f"(union (T {a}) (T {b}))")
 
     def search(self) -> tuple[list[int], list[Found]]:
-        """Restores congruence and looks for all patterns: per term a number of its class, and every match there is."""
+        """Restores congruence and looks for all patterns: per term the smallest one of its class, and every match."""
         self._run("\n".join([*self._pending, "(run-schedule (run search))"]))
         self._pending.clear()
         functions = self._graph.freeze().functions
-        first: dict[bindings.Value, int] = {}
-        groups = [0] * self._terms
-        for row in sorted(((self._integer(r.inputs[0]), r.output) for r in functions["T"].rows), key=lambda r: r[0]):
-            groups[row[0]] = first.setdefault(row[1], row[0])
+        groups, first = self._classes(functions["T"].rows)
         found: list[Found] = []
         for index, pattern in enumerate(self.patterns):
             count = len(pattern.operations())
@@ -112,39 +69,32 @@ class EGraph:
                 found.append(Found(index, operations, tuple(first[v] for v in values[2 * count :])))
         return groups, found
 
-    def extract(self, root: int, price: Price) -> list[Chosen]:
-        """The cheapest graph of the class of ``root``, arguments before what uses them, the root last.
+    def forms(self) -> list[Form]:
+        """Every operation of every class, by term number. ``search`` must have run since the last change."""
+        functions = self._graph.freeze().functions
+        _, first = self._classes(functions["T"].rows)
+        found: list[Form] = []
+        for name in [*(f"N{n}" for n in range(WIDEST + 1)), "Nv"]:
+            for row in functions[name].rows:
+                op, signature, *rest = row.inputs
+                args = self._graph.value_to_vec(rest[0]) if name == "Nv" else rest
+                found.append(
+                    Form(
+                        first[row.output],
+                        self._graph.value_to_string(op),
+                        self._integer(signature),
+                        tuple(first[a] for a in args),
+                    )
+                )
+        return sorted(found, key=lambda form: (form.signature, form.group, form.args))
 
-        ``search`` must have run since the last change.
-        """
-        heads: list[tuple[str, int]] = []
-        known: dict[tuple[str, tuple[bindings.Value, ...]], int] = {}
-
-        def head(name: str, args: list[bindings.Value]) -> int:
-            key = (name, tuple(args))
-            if key not in known:
-                known[key] = len(heads)
-                heads.append((self._graph.value_to_string(args[0]), self._integer(args[1])))
-            return known[key]
-
-        def fold(name: str, index: int, children: list[_DagCost]) -> _DagCost:
-            op, signature = heads[index]
-            below = _together(children)
-            live = below.live or op == "input"
-            own = price(signature, live)
-            parts = below.parts | {index: own}
-            return _DagCost(sum(parts.values()), live, parts)
-
-        model = bindings.CostModel(
-            fold, head, lambda sort, value, elements: _together(elements), lambda sort, value: _DagCost()
-        )
-        extractor = bindings.Extractor(["Term"], self._graph, model)
-        dag = bindings.TermDag()
-        value = next(
-            row.output for row in self._graph.freeze().functions["T"].rows if self._integer(row.inputs[0]) == root
-        )
-        _, picked = extractor.extract_best(self._graph, dag, value, "Term")
-        return _chosen(dag, picked)
+    def _classes(self, rows: Sequence[bindings.FrozenRow]) -> tuple[list[int], dict[bindings.Value, int]]:
+        """Per term the smallest term of its class, and that number by class."""
+        first: dict[bindings.Value, int] = {}
+        groups = [0] * self._terms
+        for term, group in sorted(((self._integer(r.inputs[0]), r.output) for r in rows), key=lambda pair: pair[0]):
+            groups[term] = first.setdefault(group, term)
+        return groups, first
 
     def _integer(self, value: bindings.Value) -> int:
         return self._graph.value_to_i64(value)
@@ -168,38 +118,3 @@ def _search_rule(index: int, pattern: Pattern) -> list[str]:
         f"(relation found{index} ({sorts}))",
         f"(rule ({' '.join(facts)}) ((found{index} {' '.join(columns)})) :ruleset search)",
     ]
-
-
-def _together(costs: Iterable[_DagCost]) -> _DagCost:
-    parts: dict[int, int] = {}
-    live = False
-    for cost in costs:
-        parts |= cost.parts
-        live = live or cost.live
-    return _DagCost(sum(parts.values()), live, parts)
-
-
-def _chosen(dag: bindings.TermDag, root: int) -> list[Chosen]:
-    """The extracted terms in topological order."""
-    done: dict[int, int] = {}
-    result: list[Chosen] = []
-    stack = [root]
-    while stack:
-        term = dag.get(stack[-1])
-        assert isinstance(term, bindings.TermApp)
-        children = list(term.args[2:])
-        if term.name == "Nv":
-            vector = dag.get(children[0])
-            assert isinstance(vector, bindings.TermApp)
-            children = list(vector.args)
-        missing = [c for c in children if c not in done]
-        if missing:
-            stack += reversed(missing)
-            continue
-        current = stack.pop()
-        if current not in done:
-            op, signature = (dag.get(a) for a in term.args[:2])
-            assert isinstance(op, bindings.TermLit) and isinstance(signature, bindings.TermLit)
-            done[current] = len(result)
-            result.append(Chosen(str(op.value.value), int(signature.value.value), tuple(done[c] for c in children)))  # type: ignore[union-attr,arg-type]
-    return result

@@ -8,6 +8,7 @@ from kernelwright.authors.graph.ir import Graph, Node, TupleType, Type
 from kernelwright.authors.rewriter.cost import WEIGHT_ONLY, Machine, cost_of, price
 from kernelwright.authors.rewriter.egraph import EGraph, Found
 from kernelwright.authors.rewriter.explain import Step, annotate
+from kernelwright.authors.rewriter.extract import extract
 from kernelwright.authors.rewriter.rule import Match, Rule
 from kernelwright.authors.rewriter.terms import Term, Terms
 
@@ -48,6 +49,7 @@ class Saturation:
         self._signatures: dict[tuple[object, ...], int] = {}
         self._signed: list[tuple[Node, tuple[Type, ...]]] = []
         self._sent = 0
+        self._groups: list[int] = []
         self._fired: set[tuple[object, ...]] = set()
         graph = graph.pruned()
         self.placed = self.terms.insert_graph(graph)
@@ -80,8 +82,8 @@ class Saturation:
 
     def finish(self) -> None:
         """Takes over the last unions."""
-        groups, _ = self._egraph.search()
-        self.terms.regroup(groups)
+        self._groups, _ = self._egraph.search()
+        self.terms.regroup(self._groups)
 
     def _apply(self, rule: Rule, found: Found) -> Step | None:
         classes = self.terms.classes
@@ -151,7 +153,7 @@ class Saturation:
 
         nodes: list[Node] = []
         terms: list[int] = []
-        for chosen in self._egraph.extract(self.root, cost):
+        for chosen in extract(self._egraph.forms(), self._groups[self.root], cost):
             node, _ = self._signed[chosen.signature]
             made = Node(node.op, chosen.args, node.attrs, node.type)
             nodes.append(made)

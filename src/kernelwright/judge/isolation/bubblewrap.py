@@ -15,6 +15,7 @@ from pathlib import Path
 
 import kernelwright
 from kernelwright.judge.isolation.sandbox import Support
+from kernelwright.judge.worker.cell import WHOLE_PROC
 from kernelwright.schema import Isolation
 
 INSTALL = "apt-get install -y bubblewrap"
@@ -57,7 +58,7 @@ class Bubblewrap:
     namespaces = True
 
     def command(self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool) -> list[str]:
-        args = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--hostname", "kernelwright"]
+        args = ["bwrap", "--unshare-all", "--new-session", "--hostname", "kernelwright"]
         for place in _SYSTEM:
             args += ["--ro-bind-try", place, place]
         for place in _LINKED:
@@ -65,7 +66,7 @@ class Bubblewrap:
                 args += ["--symlink", str(Path(place).readlink()), place]
             elif Path(place).is_dir():
                 args += ["--ro-bind", place, place]
-        args += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        args += ["--proc", "/proc", "--bind", "/proc", WHOLE_PROC, "--dev", "/dev", "--tmpfs", "/tmp"]
         for place in _readable_places():
             args += ["--ro-bind", place, place]
         if gpu:

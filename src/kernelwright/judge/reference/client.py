@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
@@ -12,8 +13,19 @@ from kernelwright.judge.files import anonymous_file, write_all
 from kernelwright.schema import Problem
 
 
+def baseline_cache() -> str:
+    """Where compiled baselines are kept between sessions: below ``$KERNELWRIGHT_HOME`` or ``~/.kernelwright``."""
+    home = Path(os.environ.get("KERNELWRIGHT_HOME", Path.home() / ".kernelwright"))
+    return str(home / "cache" / "inductor")
+
+
 class ReferenceFailed(RuntimeError):
     """The reference itself cannot be built, run or reached: no candidate can be judged. One line."""
+
+    def __init__(self, message: str, *, lost: bool = False):
+        super().__init__(message)
+        self.lost = lost
+        """The process is gone or does not answer: it must be replaced."""
 
 
 class Reference:
@@ -40,9 +52,10 @@ class Reference:
             self._channel.send({"op": op, **arguments}, fds)
             reply, out = self._channel.receive(timeout)
         except ChannelTimeout:
-            raise ReferenceFailed(f"the reference took longer than {timeout:.0f} s (during {op})") from None
+            text = f"the reference took longer than {timeout:.0f} s (during {op})"
+            raise ReferenceFailed(text, lost=True) from None
         except ChannelClosed:
-            raise ReferenceFailed(f"the reference's process ended (during {op}): {self._last_words()}") from None
+            raise ReferenceFailed(f"its process ended (during {op}): {self._last_words()}", lost=True) from None
         if "error" in reply:
             raise ReferenceFailed(str(reply["error"]))
         return reply, out
@@ -51,13 +64,15 @@ class Reference:
         """A request whose answer carries no descriptors."""
         return self.request(op, fds, timeout=timeout, **arguments)[0]
 
-    def open(self, problem: Problem, *, seed: int, cache: str, draw_bytes: int) -> dict[str, Any]:
+    def open(
+        self, problem: Problem, *, seed: int, cache: str, draw_bytes: int, timeout: float = 600.0
+    ) -> dict[str, Any]:
         """Load the problem in the process. Its bulk travels beside the message."""
         fd = anonymous_file("problem")
         try:
             write_all(fd, problem.payload, 0)
             record = problem.model_copy(update={"payload": b""}).model_dump(mode="json")
-            return self.ask("open", (fd,), platform=self.platform, problem=record, seed=seed, cache=cache,
+            return self.ask("open", (fd,), timeout=timeout, platform=self.platform, problem=record, seed=seed, cache=cache,
                             draw_bytes=draw_bytes)  # fmt: skip
         finally:
             os.close(fd)

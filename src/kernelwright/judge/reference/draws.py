@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -26,17 +26,25 @@ _HOST_YARDSTICK_BYTES = 4 << 30
 class Draw:
     """One set of inputs and the answers to it. Outputs are plain nests on the reference's device."""
 
-    inputs_fd: int
-    """The inputs, sealed: the very same file goes to every candidate."""
     inputs: Any
     eager: Any
     yardstick: Yardstick
     """The right answers, in float64 where the reference can run in it."""
+    yardstick_kind: str
+    """What they are: ``float64``, ``float64 on cpu``, ``float64, unconditioned`` or ``eager: REASON``."""
     aliases: tuple[bool, ...]
     """For each output tensor: whether it shares memory with an input."""
     inputs_after: Any | None
     """What the reference left in its inputs, where it changed them."""
     seconds: float
+    _fd: int | None = None
+
+    def file(self) -> int:
+        """The inputs as a sealed file, written at the first call: the very same file goes to every candidate."""
+        if self._fd is None:
+            self._fd = wire.pack(self.inputs, trusted=True, name="inputs")
+            seal(self._fd)
+        return self._fd
 
     @property
     def bytes(self) -> int:
@@ -44,7 +52,17 @@ class Draw:
         return 2 * tensor_bytes(self.inputs) + 5 * tensor_bytes(self.eager)
 
     def close(self) -> None:
-        os.close(self.inputs_fd)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class Answers(NamedTuple):
+    """What outputs are held against, and what kind of answer it is."""
+
+    right: Any
+    conditioned: Any | None
+    kind: str
 
 
 def to_float64(value: Any, device: str) -> Any:
@@ -71,7 +89,8 @@ class Draws:
         self.platform = platform
         self.budget = budget
         self.keep_zeros: frozenset[int] | None = None
-        self.yardstick_failure: str | None = None
+        self.impossible_ways: dict[str, str] = {}
+        """Ways to a yardstick that failed once, with the reason: they are not tried again."""
         self._kept: OrderedDict[tuple[int, str], Draw] = OrderedDict()
 
     def get(self, seed: int, kind: str) -> Draw:
@@ -85,6 +104,11 @@ class Draws:
         while len(self._kept) > 1 and sum(d.bytes for d in self._kept.values()) > self.budget:
             self._kept.popitem(last=False)[1].close()
         return draw
+
+    def clear(self) -> None:
+        """Forget every draw."""
+        while self._kept:
+            self._kept.popitem()[1].close()
 
     def _inputs(self, seed: int, kind: str) -> Any:
         inputs = self.problem.draw(seed, self.platform.device)
@@ -110,13 +134,13 @@ class Draws:
         aliases = shares_memory(eager, given)
         eager = self._detached(eager, given)
         after = given if self._differs(given, inputs) else None
-        float64, conditioned = self._in_float64_somewhere(inputs, eager, seed)
+        del given  # large inputs: what follows needs the room
+        answers = self._answers(inputs, eager, seed)
+        yardstick = Yardstick(
+            eager, answers.right, answers.conditioned, draw=kind, stress=kind not in (NATURAL, CHANGED)
+        )
         self.platform.synchronize()
-        yardstick = Yardstick(eager, float64, conditioned, draw=kind, stress=kind not in (NATURAL, CHANGED))
-        seconds = time.perf_counter() - began
-        fd = wire.pack(inputs, trusted=True, name="inputs")
-        seal(fd)
-        return Draw(fd, inputs, eager, yardstick, aliases, after, seconds)
+        return Draw(inputs, eager, yardstick, answers.kind, aliases, after, time.perf_counter() - began)
 
     def _detached(self, outputs: Any, inputs: Any) -> Any:
         """Outputs that share no memory with the inputs: an output that is a view would change with them."""
@@ -131,44 +155,51 @@ class Draws:
         pairs = zip(flatten(after)[0], flatten(before)[0], strict=True)
         return any(isinstance(a, torch.Tensor) and not bitwise_equal(a, b) for a, b in pairs)
 
-    def _in_float64_somewhere(self, inputs: Any, eager: Any, seed: int) -> tuple[Any, Any]:
-        """The reference in float64 on its own device, or else on the CPU, or else eager's own answers."""
-        places = [self.platform.device] if self.platform.device != "mps" else []
-        if tensor_bytes(inputs) < _HOST_YARDSTICK_BYTES:
-            places.append("cpu")
-        for place in dict.fromkeys(places if self.yardstick_failure is None else []):
-            try:
-                return self._run_twice(inputs, seed, place, torch.float64)
-            except Exception as error:  # the reference is anybody's code: whatever it raises, the next place is tried
-                self.yardstick_failure = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-                self.platform.reset_memory()
-        return eager, self._run_twice(inputs, seed, self.platform.device, None)[1]
+    def _answers(self, inputs: Any, eager: Any, seed: int) -> Answers:
+        """The reference in float64: on its own device, or without the conditioned run, or on the CPU, or not at all.
 
-    def _run_twice(self, inputs: Any, seed: int, place: str, dtype: torch.dtype | None) -> tuple[Any, Any]:
-        """Outputs on ``inputs``, and with every input and weight moved by one rounding unit.
-
-        ``dtype`` ``None`` keeps every dtype.
+        Whatever the reference raises in float64, the next way is tried; eager's own answers are the last one.
         """
-        results: list[Any] = []
+        device = self.platform.device
+        ways = [(device, True, "float64"), (device, False, "float64, unconditioned")] if device != "mps" else []
+        if device != "cpu" and tensor_bytes(inputs) < _HOST_YARDSTICK_BYTES:
+            ways.append(("cpu", True, "float64 on cpu"))
+        for place, conditioned, name in ways:
+            if name in self.impossible_ways:
+                continue
+            try:
+                right = self._run(inputs, seed, place, torch.float64, moved=False)
+                moved = self._run(inputs, seed, place, torch.float64, moved=True) if conditioned else None
+                return Answers(right, moved, name)
+            except Exception as error:  # the reference is anybody's code
+                self.impossible_ways[name] = one_line(error)
+                self.platform.reset_memory()
+        reason = next(iter(self.impossible_ways.values()), "no float64 on this device")
+        try:
+            return Answers(eager, self._run(inputs, seed, device, None, moved=True), f"eager: {reason}")
+        except Exception as error:
+            self.platform.reset_memory()
+            return Answers(eager, None, f"eager: {reason}; {one_line(error)}")
+
+    def _run(self, inputs: Any, seed: int, place: str, dtype: torch.dtype | None, *, moved: bool) -> Any:
+        """Outputs in ``dtype`` (``None``: its own); ``moved``: with every input and weight moved by one rounding unit."""
         default = torch.get_default_dtype()
         try:
             if dtype is not None:
                 torch.set_default_dtype(dtype)  # for tensors that forward makes itself
-            for moved in (False, True):
-                model = deepcopy(self.model).to(place)
-                given = to_float64(inputs, place) if dtype is not None else copy_inputs(inputs)
-                if moved:
-                    given = self._move(model, given, inputs, seed, dtype is not None)
-                if dtype is not None:
-                    model = model.double()
-                with torch.no_grad():
-                    torch.manual_seed(seed)
-                    results.append(wire.plain(model(*given)))
+            model = deepcopy(self.model).to(place)
+            given = to_float64(inputs, place) if dtype is not None else copy_inputs(inputs)
+            if moved:
+                given = self._move(model, given, inputs, seed, wide=dtype is not None)
+            if dtype is not None:
+                model = model.double()
+            with torch.no_grad():
+                torch.manual_seed(seed)
+                return wire.plain(model(*given))
         finally:
             torch.set_default_dtype(default)
-        return results[0], results[1]
 
-    def _move(self, model: torch.nn.Module, given: Any, inputs: Any, seed: int, wide: bool) -> Any:
+    def _move(self, model: torch.nn.Module, given: Any, inputs: Any, seed: int, *, wide: bool) -> Any:
         leaves, structure = flatten(given)
         originals = flatten(inputs)[0]
         with torch.no_grad():
@@ -198,6 +229,12 @@ def shares_memory(outputs: Any, inputs: Any) -> tuple[bool, ...]:
     """For each tensor in ``outputs``, from left to right: does it share memory with one in ``inputs``?"""
     held = storages(inputs)
     return tuple(_storage(leaf) in held for leaf in flatten(outputs)[0] if isinstance(leaf, torch.Tensor))
+
+
+def one_line(error: BaseException) -> str:
+    """Type and first line of an error."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {text}"[:500]
 
 
 def bitwise_equal(a: torch.Tensor, b: torch.Tensor) -> bool:

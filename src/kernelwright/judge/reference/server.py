@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from typing import Any
@@ -22,23 +23,30 @@ from kernelwright.judge.degenerate import problem_labels
 from kernelwright.judge.files import seal
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
-from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal
+from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, one_line
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.problems.structure import flatten
 from kernelwright.problems.weights import randomise_constants
 from kernelwright.schema import Precision, Problem
 
+MAX_SHOWN = 400
 Reply = tuple[dict[str, Any], tuple[int, ...]]
 
 
 class Server:
     """Holds one problem. Requests are methods named ``on_<request>``."""
 
+    platform: platforms.Platform
+    problem: problems.LoadedProblem
+    model: torch.nn.Module
+    draws: Draws
+    bench: Bench
+
     def __init__(self, channel: Channel):
         self.channel = channel
         self.record = AccuracyRecord()
         self.calls: dict[str, baselines.Call] = {}
-        self.kept_answers: dict[int, Any] = {}
+        self.first_answer: Any = None
 
     def serve(self) -> None:
         while True:
@@ -49,7 +57,7 @@ class Server:
             try:
                 reply, out = getattr(self, "on_" + message["op"])(message, fds)
             except Exception as error:  # the problem's own code may raise anything
-                reply, out = {"error": _one_line(error), "traceback": traceback.format_exc(limit=-8)[-8000:]}, ()
+                reply, out = {"error": one_line(error), "traceback": traceback.format_exc(limit=-8)[-8000:]}, ()
             for fd in fds:
                 os.close(fd)
             self.channel.send(reply, out)
@@ -57,20 +65,29 @@ class Server:
                 os.close(fd)
 
     def on_open(self, message: dict[str, Any], fds: list[int]) -> Reply:
-        """Load the problem, build the reference, make constants in its weights non-constant."""
+        """Load the problem, build the reference, make its constant weights vary. Replaces the problem before."""
         self.platform = platforms.get(message["platform"])
+        self._forget()
         payload = os.pread(fds[0], os.fstat(fds[0]).st_size, 0)
         problem = Problem.model_validate(message["problem"]).model_copy(update={"payload": payload})
         self.problem = problems.load(problem)
         baselines.use_cache(message["cache"])
         model = self.problem.build(message["seed"])
         randomised = randomise_constants(model, message["seed"])
-        self.host_model = model
         self.model = model.to(self.platform.device)
         budget = int(min(message["draw_bytes"], self.platform.memory_available() / 4))
         self.draws = Draws(self.problem, self.model, self.platform, budget)
         self.bench = Bench(self.platform)
         return {"randomised": randomised}, ()
+
+    def _forget(self) -> None:
+        """Give back what the problem before held, on the device too."""
+        if "draws" in self.__dict__:
+            self.draws.clear()
+            del self.problem, self.model, self.draws, self.bench
+        self.calls.clear()
+        self.first_answer = None
+        self.platform.reset_memory()
 
     def on_construction(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         """What a candidate's ``ModelNew`` is built from: constructor arguments and weights, sealed."""
@@ -95,20 +112,25 @@ class Server:
             "floating": floating,
             "aliases": draw.aliases,
             "any_finite": _any_finite(draw.eager),
-            "yardstick_failure": self.draws.yardstick_failure,
+            "yardstick": draw.yardstick_kind,
         }
-        return facts, (os.dup(draw.inputs_fd),)
+        return facts, (os.dup(draw.file()),)
+
+    def on_try(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """Run the reference on one draw and say what it can be held against; nothing is handed over."""
+        draw = self.draws.get(message["seed"], NATURAL)
+        return {"seconds": draw.seconds, "yardstick": draw.yardstick_kind}, ()
 
     def on_draw(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """The inputs of a draw, and how long the reference took to make it again, where it had been forgotten."""
         began = time.perf_counter()
         draw = self.draws.get(message["seed"], message["kind"])
-        return {"seconds": time.perf_counter() - began}, (os.dup(draw.inputs_fd),)
+        return {"seconds": time.perf_counter() - began}, (os.dup(draw.file()),)
 
     def on_begin(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         """A new candidate: forget what was recorded for the last one."""
         self.record = AccuracyRecord()
-        self.kept_answers.clear()
+        self.first_answer = None
         return {}, ()
 
     def on_check(self, message: dict[str, Any], fds: list[int]) -> Reply:
@@ -119,13 +141,13 @@ class Server:
             outputs, inputs = answer["outputs"], answer["inputs"]
         except (wire.WireError, KeyError, TypeError) as error:
             return {"broken": f"{error}"}, ()
-        comparison = draw.yardstick.compare(outputs)
-        self.record.add(comparison)
-        reply = _failures(comparison)
+        comparison, reply = _compare(draw, outputs)
+        if comparison is not None:
+            self.record.add(comparison)
         if inputs is not None:
             reply["changed_inputs"] = self._changed_inputs(inputs, draw)
         if message.get("remember"):
-            self.kept_answers[0] = outputs
+            self.first_answer = outputs
         return reply, ()
 
     def _changed_inputs(self, inputs: Any, draw: Draw) -> str | None:
@@ -144,16 +166,18 @@ class Server:
                 return f"input {k} was changed in place ({where.numel()} of {now.numel()} elements)"
         return None
 
-    def on_check_changed(self, message: dict[str, Any], fds: list[int]) -> Reply:
-        """Outputs of a timed call whose inputs had one element changed."""
-        draw = self.draws.changed(message["seed"], message["change"])
+    def on_check_timed(self, message: dict[str, Any], fds: list[int]) -> Reply:
+        """Outputs of a call whose inputs had one element changed; ``at`` picks one of several in the file."""
+        began = time.perf_counter()
+        change = message["change"]
+        draw = self.draws.changed(message["seed"], change) if change else self.draws.get(message["seed"], NATURAL)
+        seconds = time.perf_counter() - began
         try:
-            outputs = wire.unpack(fds[0], device=self.platform.device)["outputs"]
-        except (wire.WireError, KeyError, TypeError) as error:
+            outputs = wire.unpack(fds[0], device=self.platform.device)
+            outputs = outputs["outputs"] if message["at"] is None else outputs[message["at"]]
+        except (wire.WireError, KeyError, TypeError, IndexError) as error:
             return {"broken": f"{error}"}, ()
-        finally:
-            draw.close()
-        return _failures(draw.yardstick.compare(outputs)), ()
+        return _compare(draw, outputs)[1] | {"seconds": seconds}, ()
 
     def on_check_repeat(self, _message: dict[str, Any], fds: list[int]) -> Reply:
         """Whether the same inputs, given a second time, brought bitwise the same outputs."""
@@ -161,7 +185,7 @@ class Server:
             outputs = wire.unpack(fds[0], device=self.platform.device)["outputs"]
         except (wire.WireError, KeyError, TypeError) as error:
             return {"broken": f"{error}"}, ()
-        before, now = flatten(self.kept_answers[0])[0], flatten(outputs)[0]
+        before, now = flatten(self.first_answer)[0], flatten(outputs)[0]
         same = len(before) == len(now) and all(
             bitwise_equal(a, b)
             if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
@@ -212,20 +236,37 @@ class Server:
 
     def on_prepare(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         call = self.calls[message["subject"]]
-        self.bench.prepare(call, message["calls"], message["copies"], message["slots"], message["change"])
+        self.bench.prepare(call, message["slots"], message["changes"])
         return {}, ()
 
     def on_go(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         return self.bench.go(), ()
+
+    def on_outputs(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """The same hand-over that a candidate makes: what it costs here is what it may cost there."""
+        return {}, (wire.pack(self.bench.outputs(message["calls"])),)
 
     def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         self.bench.clear()
         return {}, ()
 
 
-def _one_line(error: BaseException) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {text}"[:500]
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} …"
+
+
+def _compare(draw: Draw, outputs: Any) -> tuple[DrawComparison | None, dict[str, Any]]:
+    """Outputs against a draw's yardstick, and the failures as the judge reads them."""
+    expected, found = flatten(draw.eager)[1], flatten(outputs)[1]
+    if expected != found:
+        failure = {
+            "rule": "structure",
+            "text": f"the outputs are {_short(found)}, the reference's are {_short(expected)}",
+        }
+        return None, {"failures": dict.fromkeys((p.value for p in Precision), failure)}
+    comparison = draw.yardstick.compare(outputs)
+    return comparison, _failures(comparison)
 
 
 def _failures(comparison: DrawComparison) -> dict[str, Any]:
@@ -244,8 +285,16 @@ def _any_finite(outputs: Any) -> bool:
     return all(bool(torch.isfinite(t).any()) for t in tensors if t.numel())
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the judge is gone, even in the middle of a long run of the reference."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the judge, which ends this process
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     Server(Channel(socket.socket(fileno=int(sys.argv[1])))).serve()
 
 

@@ -1,8 +1,9 @@
 """Timed blocks: the same loop for candidates and baselines, driven call by call numbers from outside.
 
-The judge first asks to *prepare* a block (fresh copies of inputs at new addresses, one element changed in a secret
-place, cache flushed), then says *go* and measures with its own clock until the answer comes. The stamps taken inside
-are only believed as far as that clock agrees. Afterwards it may ask for the output of any call that was kept.
+The judge first asks to *prepare* a block (for each call a fresh copy of inputs at a new address with one element
+changed in a secret place, cache flushed), then says *go* and measures with its own clock until the answer comes. The
+stamps taken inside are only believed as far as that clock agrees. Afterwards it may ask for the outputs of any calls
+that were kept.
 """
 
 import os
@@ -55,17 +56,14 @@ class Bench:
         self._call: Callable[..., Any] | None = None
         self._kept: dict[int, Any] = {}
 
-    def prepare(
-        self, call: Callable[..., Any], calls: int, copies: int, slots: Sequence[int], change: dict[str, Any] | None
-    ) -> None:
-        """Lay out ``copies`` fresh input sets (drawn from ``slots`` in turn); ``calls`` calls will walk over them."""
+    def prepare(self, call: Callable[..., Any], slots: Sequence[int], changes: Sequence[dict[str, Any] | None]) -> None:
+        """Lay out one fresh input set for each call to come: call i gets ``slots[i]`` with ``changes[i]`` applied."""
         self._kept.clear()
         self._copies.clear()
-        self._call, self._calls = call, calls
-        for i in range(copies):
-            fresh = copy_inputs(self.inputs[slots[i % len(slots)]])
-            if change is not None and change["call"] == i:
-                change_element(fresh, change)
+        self._call = call
+        for slot, change in zip(slots, changes, strict=True):
+            fresh = copy_inputs(self.inputs[slot])
+            change_element(fresh, change)
             self._copies.append(fresh)
         self.platform.synchronize()
         self.platform.flush_cache()
@@ -73,23 +71,22 @@ class Bench:
 
     def go(self) -> dict[str, Any]:
         """Run the prepared block. Returns milliseconds per call as stamped on the device, and for the whole loop."""
-        call, copies, calls = self._call, self._copies, self._calls
+        call, copies = self._call, self._copies
         assert call is not None
         platform = self.platform
         between = platform.flush_between_calls
-        stamps = platform.stamps(calls)
+        stamps = platform.stamps(len(copies))
         room = KEPT_BYTES
         with torch.no_grad():
             platform.synchronize()
             began = _clock()
-            for i in range(calls):
+            for i, inputs in enumerate(copies):
                 if between:
                     platform.flush_cache()
                 stamps.start(i)
-                output = call(*copies[i % len(copies)])
+                output = call(*inputs)
                 stamps.stop(i)
-                if i < len(copies):
-                    room = self._keep(i, output, room)
+                room = self._keep(i, output, room)
             platform.synchronize()
             inside = (_clock() - began) / 1e6
         return {"ms": stamps.milliseconds(), "inside_ms": inside, "kept": list(self._kept)}
@@ -109,8 +106,9 @@ class Bench:
             return 0
         return room
 
-    def output(self, i: int) -> Any:
-        return self._kept[i]
+    def outputs(self, calls: Sequence[int]) -> list[Any]:
+        """What these calls returned. Raises ``KeyError`` for one that was not kept."""
+        return [self._kept[i] for i in calls]
 
     def clear(self) -> None:
         """Forget copies and outputs, so that an idle process holds no memory that the other one needs."""

@@ -15,11 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
-_MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
+_MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 38, 24
 _CAPABILITY_VERSION_3 = 0x20080522
 _NOBODY = 65534
+WHOLE_PROC = "/run/whole-proc"
+"""Where the sandbox binds the machine's ``/proc``, out of every candidate's sight."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,6 +61,27 @@ def enter_namespaces(scratch_bytes: int) -> None:
             _check(result, f"mount {place}")
 
 
+def mount_own_proc() -> bool:
+    """A ``/proc`` of the new PID namespace: CUDA looks itself up under its own process number.
+
+    The kernel grants one only where a whole ``/proc`` is visible already, which is what ``WHOLE_PROC`` is for; that is
+    covered before any candidate's code runs, and so are the parts of the new one that write to the system. Returns
+    ``False`` where the kernel does not grant it. Call as process 1 of the namespace. Raises ``CellError``.
+    """
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    granted = _libc.mount(b"proc", b"/proc", b"proc", flags, None) == 0
+    for name in ("sys", "sysrq-trigger", "irq", "bus") if granted else ():
+        place = f"/proc/{name}".encode()
+        if Path(f"/proc/{name}").exists():
+            _check(_libc.mount(place, place, None, _MS_BIND | _MS_REC, None), f"bind /proc/{name}")
+            read_only = _MS_REMOUNT | _MS_BIND | _MS_RDONLY | flags
+            _check(_libc.mount(None, place, None, read_only, None), f"protect /proc/{name}")
+    if Path(WHOLE_PROC).is_dir():
+        cover = _libc.mount(b"tmpfs", WHOLE_PROC.encode(), b"tmpfs", _MS_RDONLY | flags, b"size=4k")
+        _check(cover, f"cover {WHOLE_PROC}")
+    return granted
+
+
 def namespaces_work() -> bool:
     """Whether this system lets a sandboxed process make cells: tried once, in a child."""
     child = os.fork()
@@ -91,12 +115,14 @@ def set_limits(memory_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
 
-def init_process(run: Callable[[], None], status_fd: int, keep_fds: frozenset[int]) -> None:
+def init_process(run: Callable[[], None], status_fd: int, keep_fds: frozenset[int], *, namespaces: bool) -> None:
     """Be process 1 of the new namespace: start ``run`` in a child, reap whatever ends, report that child's end.
 
     The candidate must not be process 1 itself: the kernel ignores fatal signals that such a process sends to itself.
     When this process ends, the kernel kills everything else in the namespace. Does not return.
     """
+    if namespaces:
+        mount_own_proc()
     main = os.fork()
     if main == 0:
         os.close(status_fd)

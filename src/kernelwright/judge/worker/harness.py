@@ -15,8 +15,8 @@ import torch
 from kernelwright import platforms
 from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
-from kernelwright.judge.worker.bench import Bench, copy_inputs
-from kernelwright.problems.structure import flatten
+from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs
+from kernelwright.problems.structure import flatten, unflatten
 
 MAX_TEXT = 20_000
 MAX_ARTIFACT = 400_000
@@ -50,6 +50,19 @@ def describe_tensors(value: Any, inputs: Any) -> list[dict[str, Any]]:
             record["aliases_input"] = leaf.untyped_storage().data_ptr() in given
         found.append(record)
     return found
+
+
+def write_over(old: Any, new: Any) -> Any:
+    """``old`` with the values of ``new`` in it: the same tensor objects at the same addresses, where they fit."""
+    before, structure = flatten(old)
+    after, other = flatten(new)
+    if structure != other:
+        return new
+    merged: list[Any] = []
+    for a, b in zip(before, after, strict=True):
+        fits = isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.shape == b.shape and a.dtype == b.dtype
+        merged.append(a.copy_(b) if fits else b)
+    return unflatten(merged, structure)
 
 
 def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> str:
@@ -89,6 +102,8 @@ class Harness:
         self.module: Any = None
         self.model: Callable[..., Any] | None = None
         self.file = ""
+        self.last_inputs: Any = None
+        self.kept_outputs: Any = None
 
     def serve(self) -> None:
         while True:
@@ -139,8 +154,15 @@ class Harness:
         return {"seconds": time.perf_counter() - began, "weights": how}, ()
 
     def on_run(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
-        """One call on one draw; outputs and, where asked, the inputs as the call left them."""
+        """One call on one draw; outputs and, where asked, the inputs as the call left them.
+
+        With ``reuse`` the values are written into the very tensors of the call before.
+        """
         inputs = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        if message["reuse"]:
+            inputs = write_over(self.last_inputs, inputs)
+        change_element(inputs, message["change"])
+        self.last_inputs = inputs
         torch.manual_seed(message["seed"])
         assert self.model is not None
         with torch.no_grad():
@@ -148,9 +170,15 @@ class Harness:
             outputs = self.model(*inputs)
             self.platform.synchronize()
             seconds = time.perf_counter() - began
+        if message["keep"]:
+            self.kept_outputs = outputs
         tensors = describe_tensors(outputs, inputs)
         answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
         return {"seconds": seconds, "tensors": tensors}, (wire.pack(answer),)
+
+    def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Outputs of an earlier call that were kept: later calls must not have touched them."""
+        return {}, (wire.pack({"outputs": self.kept_outputs, "inputs": None}),)
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Keep an input set for timed blocks."""
@@ -169,16 +197,15 @@ class Harness:
 
     def on_prepare(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         assert self.model is not None
-        self.bench.prepare(self.model, message["calls"], message["copies"], message["slots"], message["change"])
+        self.bench.prepare(self.model, message["slots"], message["changes"])
         return {}, ()
 
     def on_go(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         return self.bench.go(), ()
 
-    def on_output(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
-        outputs = self.bench.output(message["call"])
-        answer = {"outputs": outputs, "inputs": None}
-        return {"tensors": describe_tensors(outputs, None)}, (wire.pack(answer),)
+    def on_outputs(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        outputs = self.bench.outputs(message["calls"])
+        return {"tensors": describe_tensors(outputs, None)}, (wire.pack(outputs),)
 
     def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         self.bench.clear()

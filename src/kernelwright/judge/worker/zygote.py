@@ -150,7 +150,8 @@ def _candidate_main(zygote: Zygote, message: dict[str, Any], channel_fd: int, ou
                 os.waitpid(inner, 0)
                 os._exit(0)
             cell.die_with_parent()
-        cell.init_process(lambda: _serve(message, channel_fd), status_fd, frozenset({channel_fd}))
+        keep = frozenset({channel_fd})
+        cell.init_process(lambda: _serve(message, channel_fd), status_fd, keep, namespaces=zygote.namespaces)
     except BaseException as error:  # a fork must never fall back into its parent's loop
         os.write(2, f"the cell could not be set up: {error}\n".encode())
     os._exit(70)

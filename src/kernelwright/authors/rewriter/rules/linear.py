@@ -180,16 +180,15 @@ def matmul_of_linear(t: Terms, m: Match) -> Term | None:
 
 @rule(
     "matmul-release-scale",
-    "(matmul (mul@scaled a s) b)",
-    "(matmul b (mul@scaled a s))",
+    "(matmul (mul@left a s) b)",
+    "(matmul b (mul@right a s))",
     proof="(A·s)·B = A·(B·s) = (A·B)·s for a number s",
     when="s is a number",
 )
 def release_scale(t: Terms, m: Match) -> Term | None:
     if m.s.op != "const":
         return None
-    left = m.root.node.args[0] == m.scaled.id
-    return t.mul(t.matmul(m.a, m.b) if left else t.matmul(m.b, m.a), m.s)
+    return t.mul(t.matmul(m.a, m.b) if "left" in m.terms else t.matmul(m.b, m.a), m.s)
 
 
 @rule(

@@ -1,0 +1,78 @@
+"""Can a candidate's time stamps be believed? Evidence from the judge's own clock, round by round.
+
+The stamps are taken inside the candidate's process, so they are worth what other clocks confirm:
+
+*clock*       time that passed outside the stamped calls of a block, against the same time of a baseline's block
+*hand-over*   time to hand over outputs of timed calls afterwards: work that was put off until somebody looks shows here
+*background*  CPU time that the candidate's processes use while a baseline is being timed
+"""
+
+from dataclasses import dataclass, field
+
+from kernelwright.judge.findings import stop
+from kernelwright.schema import Status
+
+CLOCK_SHARE = 0.05
+"""How much of a block's stamped time may pass outside the stamps, beyond what passes there for a baseline."""
+CLOCK_MS = 1.0
+"""Messages between the processes, milliseconds."""
+HAND_OVER_SHARE = 0.5
+"""How much of a call's time the hand-over of its output may take, beyond a baseline's hand-over."""
+HAND_OVER_NOISE = 0.5
+"""Share of a baseline's hand-over by which two equal ones may differ."""
+BACKGROUND_SHARE = 0.10
+"""CPU time while a baseline runs, as a share of that time: thread pools spin for a moment after their last work."""
+BACKGROUND_SECONDS = 0.05
+
+
+def _mostly(values: list[float]) -> float:
+    """What three quarters of the values exceed: an honest candidate may be unlucky in some blocks, a cheat never is."""
+    return sorted(values)[len(values) // 4] if values else 0.0
+
+
+@dataclass
+class Conduct:
+    """What was seen of one candidate while it was timed. Excesses are in units of what is allowed."""
+
+    launch_slack_ms: float = 0.0
+    """What one call's launch may hide from device events, milliseconds: 0 where calls are synchronous."""
+    clock: list[float] = field(default_factory=list[float])
+    hand_over: list[float] = field(default_factory=list[float])
+    background_seconds: float = 0.0
+    baseline_seconds: float = 0.0
+
+    def saw_block(self, calls: int, stamped: float, unstamped: float, baseline_per_call: float) -> None:
+        """A block of the candidate, and a baseline's unstamped time per call in the same round; milliseconds."""
+        excess = unstamped - calls * max(0.0, baseline_per_call)
+        self.clock.append(excess / (CLOCK_MS + CLOCK_SHARE * stamped + calls * self.launch_slack_ms))
+
+    def saw_hand_over(self, outputs: int, mine: float, baseline: float, per_call: float) -> None:
+        """Milliseconds per output that was handed over, the candidate's and a baseline's; ``per_call`` as stamped."""
+        allowed = HAND_OVER_SHARE * per_call + HAND_OVER_NOISE * baseline + CLOCK_MS / outputs
+        self.hand_over.append((mine - baseline) / allowed)
+
+    def saw_background(self, cpu_seconds: float, wall_seconds: float) -> None:
+        """CPU time the candidate used while a baseline's block took ``wall_seconds``."""
+        self.background_seconds += cpu_seconds
+        self.baseline_seconds += wall_seconds
+
+    def judge(self) -> None:
+        """Raises ``Stopped`` when most of the evidence says that work was hidden."""
+        if _mostly(self.clock) > 1.0:
+            raise stop(
+                Status.REJECTED, "clock_disagreement",
+                "the time stamps of the calls leave out time that passed on the judge's clock: work was done outside "
+                "the timed calls, on another stream or thread, or the stamps were tampered with",
+            )  # fmt: skip
+        if _mostly(self.hand_over) > 1.0:
+            raise stop(
+                Status.REJECTED, "deferred_work",
+                "handing over the outputs of timed calls takes much longer than it takes a baseline: the work is done "
+                "when somebody looks, not when the call is made",
+            )  # fmt: skip
+        if self.background_seconds > max(BACKGROUND_SECONDS, BACKGROUND_SHARE * self.baseline_seconds):
+            raise stop(
+                Status.REJECTED, "background_work",
+                f"the candidate's processes used {self.background_seconds:.2f} s of CPU time while baselines were "
+                f"timed ({self.baseline_seconds:.2f} s): it works in the background or slows the baselines down",
+            )  # fmt: skip
