@@ -1,6 +1,6 @@
 """Whether every problem file of a local KernelBench checkout loads, and its reference runs under the judge.
 
-    python benchmarks/kernelbench_load.py --path KernelBench [--platform cuda] [--scale] [--limit 180] [--jobs 1] [--again]
+    python benchmarks/kernelbench_load.py --path KernelBench [--platform cuda] [--scale] [--jobs 1] [--again]
 
 ``--path`` is a checkout of https://github.com/ScalingIntelligence/KernelBench, or a folder of problem files. Every file
 is read, its contract checked, and its reference run by the judge's own reference process, in its own precision and, as
@@ -97,7 +97,7 @@ def save(target: Path, results: dict[str, Any]) -> None:
     partial.replace(target)
 
 
-def main() -> int:
+def parse_arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--path", type=Path, required=True)
     parser.add_argument("--platform", help="cpu, cuda or mps; the best one unless told")
@@ -109,7 +109,11 @@ def main() -> int:
     parser.add_argument("--levels", nargs="+", default=["level1", "level2", "level3"])
     parser.add_argument("--only", default="", help="only files whose path contains this")
     parser.add_argument("--results", type=Path, help="the JSON file to write and to go on from")
-    options = parser.parse_args()
+    return parser, parser.parse_args()
+
+
+def main() -> int:
+    parser, options = parse_arguments()
 
     from kernelwright import platforms
     from kernelwright.judge import ReferenceSurvey

@@ -32,7 +32,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _CallableRoom(ModuleType):
-    """``kernelwright.judge`` is this room and, in the Python API, a function: calling the room is calling that function."""
+    """``kernelwright.judge`` is this room and a function of the Python API: calling the room calls that function."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return import_module("kernelwright.deploy").judge(*args, **kwargs)

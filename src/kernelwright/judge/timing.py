@@ -24,7 +24,7 @@ from kernelwright.schema import Call, Candidate, Interval, Precision, Status
 
 BLOCK_MS = 60.0
 MAX_CALLS = 1024
-COPY_BYTES = 512 << 20
+COPY_BYTES = 128 << 20
 HANDED_OVER = 8
 HANDED_OVER_BYTES = 32 << 20
 FIRST_LOOKS, LATER_LOOKS = 6, 0.2
@@ -178,11 +178,15 @@ class Stopwatch:
                 samples.by_subject[subject.name].append(blocks[subject.name].per_call)
             if candidate is not None:
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
-            spent = time.monotonic() - began > budget and samples.rounds >= 3
-            if spent or samples.tight(baselines):
+            if samples.tight(baselines) or self._spent(time.monotonic() - began, budget, samples.rounds):
                 break
         conduct.judge()
         return samples
+
+    @staticmethod
+    def _spent(elapsed: float, budget: float, rounds: int) -> bool:
+        """Over the budget: but with fewer rounds than the first look nothing could be said, so that is worth more."""
+        return elapsed > budget * (1.0 if rounds >= statistics.LOOKS[0] else 4.0)
 
     def _calibrate(self, subject: Subject) -> int:
         """Calls in a block: enough for the hand-over not to count, from one warm single call."""

@@ -45,7 +45,7 @@ from kernelwright.schema import Precision
 NOTHING_IN_COMMON = 1e30
 """Errors are reported up to here, so that a verdict stays plain JSON: infinities and errors relative to zero."""
 _SMALL = 2.0**-10
-_CPU_CHUNK, _DEVICE_CHUNK = 1 << 17, 1 << 24
+_CPU_CHUNK, _DEVICE_CHUNK = 1 << 15, 1 << 24
 _GIMLET_TOLERANCE = 1e-2
 
 

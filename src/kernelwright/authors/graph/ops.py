@@ -48,13 +48,14 @@ def common_dtype(types: Types) -> str:
 
 def _float(types: Types) -> str:
     dtype = common_dtype(types)
-    if dtype != SCALAR and dtype not in FLOATS:
+    if dtype not in FLOATS:
         raise TypeError(f"{dtype} is not floating point")
     return dtype
 
 
 def _pointwise(attrs: Attrs, types: Types) -> TensorType:
-    return TensorType(broadcast(*(t.shape for t in types)), _float(types))
+    numbers = all(t.dtype == SCALAR for t in types)
+    return TensorType(broadcast(*(t.shape for t in types)), SCALAR if numbers else _float(types))
 
 
 def _reduced(shape: tuple[int, ...], dims: Sequence[int], keepdim: bool) -> tuple[int, ...]:
@@ -74,7 +75,7 @@ def _same(attrs: Attrs, types: Types) -> TensorType:
 
 
 def _reshape(attrs: Attrs, types: Types) -> TensorType:
-    if prod(attrs["shape"]) != types[0].elements:
+    if prod(attrs["shape"]) != types[0].elements or types[0].dtype == SCALAR:
         raise TypeError(f"cannot reshape {types[0].shape} to {attrs['shape']}")
     return TensorType(tuple(attrs["shape"]), types[0].dtype)
 
@@ -86,7 +87,7 @@ def _permute(attrs: Attrs, types: Types) -> TensorType:
 
 
 def _expand(attrs: Attrs, types: Types) -> TensorType:
-    if broadcast(types[0].shape, attrs["shape"]) != tuple(attrs["shape"]):
+    if broadcast(types[0].shape, attrs["shape"]) != tuple(attrs["shape"]) or types[0].dtype == SCALAR:
         raise TypeError(f"cannot expand {types[0].shape} to {attrs['shape']}")
     return TensorType(tuple(attrs["shape"]), types[0].dtype)
 
@@ -175,7 +176,7 @@ def _batch_norm(attrs: Attrs, types: Types) -> TensorType:
 def _triangle(attrs: Attrs, types: Types) -> TensorType:
     if types[0].rank < 2:
         raise TypeError("a triangle needs two axes")
-    return types[0]
+    return TensorType(types[0].shape, _float(types))
 
 
 def _diag(attrs: Attrs, types: Types) -> TensorType:

@@ -179,12 +179,15 @@ def rewrite(graph: Graph, rules: Sequence[Rule], machine: Machine, bounds: Bound
         rounds += 1
     run.finish()
     best, terms = run.cheapest(machine)
+    before, after = cost_of(graph, machine), cost_of(best, machine)
+    if after >= before:  # greedy choices can lose what several outputs shared
+        return Rewritten(graph, before, before, (), rounds, len(run.terms.nodes), not growing)
     outputs = [run.placed[o] for o in graph.outputs]
     annotated, applied = annotate(best, terms, run.terms, run.steps, run.placed, outputs)
     return Rewritten(
         graph=annotated,
-        cost_before=cost_of(graph, machine),
-        cost=cost_of(best, machine),
+        cost_before=before,
+        cost=after,
         applied=applied,
         rounds=rounds,
         terms=len(run.terms.nodes),

@@ -13,7 +13,7 @@ from kernelwright.authors.graph.ops import VOCABULARY
 from kernelwright.authors.rewriter.facts import NOTHING, Facts, facts_of
 
 
-Key = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...]]
+Key = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...], Type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Terms:
     def insert(self, node: Node) -> int:
         """The term for this node, whose arguments are terms. Equal nodes are one term."""
         args = tuple(self.classes[a] for a in node.args)
-        key: Key = (node.op, args, node.attrs)
+        key: Key = (node.op, args, node.attrs, node.type)
         found = self._known.get(key)
         if found is None:
             found = len(self.nodes)
@@ -88,9 +88,9 @@ class Terms:
         return found
 
     def key(self, term: int) -> "Key":
-        """What makes terms congruent: operation, classes of the arguments, attributes."""
+        """What makes terms congruent: operation, classes of the arguments, attributes, type."""
         node = self.nodes[term]
-        return node.op, tuple(self.classes[a] for a in node.args), node.attrs
+        return node.op, tuple(self.classes[a] for a in node.args), node.attrs, node.type
 
     def insert_graph(self, graph: Graph) -> list[int]:
         """The terms of all nodes of a Graph, by position."""

@@ -72,8 +72,10 @@ class Reference:
         try:
             write_all(fd, problem.payload, 0)
             record = problem.model_copy(update={"payload": b""}).model_dump(mode="json")
-            return self.ask("open", (fd,), timeout=timeout, platform=self.platform, problem=record, seed=seed, cache=cache,
-                            draw_bytes=draw_bytes)  # fmt: skip
+            return self.ask(
+                "open", (fd,), timeout=timeout, platform=self.platform, problem=record, seed=seed, cache=cache,
+                draw_bytes=draw_bytes,
+            )  # fmt: skip
         finally:
             os.close(fd)
 

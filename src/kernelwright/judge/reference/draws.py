@@ -182,7 +182,7 @@ class Draws:
             return Answers(eager, None, f"eager: {reason}; {one_line(error)}")
 
     def _run(self, inputs: Any, seed: int, place: str, dtype: torch.dtype | None, *, moved: bool) -> Any:
-        """Outputs in ``dtype`` (``None``: its own); ``moved``: with every input and weight moved by one rounding unit."""
+        """Outputs in ``dtype`` (``None``: its own); ``moved``: inputs and weights moved by one rounding unit each."""
         default = torch.get_default_dtype()
         try:
             if dtype is not None:
