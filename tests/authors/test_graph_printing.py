@@ -222,7 +222,7 @@ def test_printed_module_is_the_module(name: str, fold: bool) -> None:
 
 def test_outputs_own_their_storage_as_the_references_do() -> None:
     x = torch.randn(3, 3)
-    copied, view, doubled, same = build(print_module(capture(Aliases(), (x,)), doc=["A test."]))(x)
+    copied, view, doubled, _ = build(print_module(capture(Aliases(), (x,)), doc=["A test."]))(x)
     assert copied.data_ptr() != x.data_ptr() and view.data_ptr() == x.data_ptr()
     assert doubled.data_ptr() != x.data_ptr()
 

@@ -301,7 +301,9 @@ def _(draw: Draw, s: Sketch) -> Term:
 def _(draw: Draw, s: Sketch) -> Term:
     batch, rows, columns = shape(draw, 3, 3, WIDE)
     joined = s.make("reshape", s.input(batch, rows, columns), shape=(batch, 1, rows * columns))
-    return s.make(draw(st.sampled_from(REDUCTIONS)), joined, dims=draw(st.sampled_from([(2,), (0, 2), (0,)])), keepdim=True)
+    return s.make(
+        draw(st.sampled_from(REDUCTIONS)), joined, dims=draw(st.sampled_from([(2,), (0, 2), (0,)])), keepdim=True
+    )
 
 
 def monotone(draw: Draw, s: Sketch, x: Term) -> Term:
@@ -657,7 +659,9 @@ def test_windows_are_what_each_tap_meets(
     transposed: bool, stride: int, padding: int, dilation: int, size: int, taps: int
 ) -> None:
     reach = dilation * (taps - 1)
-    positions = (size - 1) * stride - 2 * padding + reach + 1 if transposed else (size + 2 * padding - reach - 1) // stride + 1
+    positions = (
+        (size - 1) * stride - 2 * padding + reach + 1 if transposed else (size + 2 * padding - reach - 1) // stride + 1
+    )
     if positions < 1:
         return
     attrs = {"stride": (stride,), "padding": (padding,), "dilation": (dilation,), "transposed": transposed}

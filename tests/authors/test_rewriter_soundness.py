@@ -31,7 +31,9 @@ def elementwise(draw: Any, s: Sketch, x: Term) -> Term:
 def with_weight(draw: Any, s: Sketch, x: Term) -> Term:
     full = [n if draw(st.booleans()) else 1 for n in x.shape]
     other = draw(st.sampled_from(["number", "weight", "self"]))
-    operand = {"number": lambda: s.terms.const(draw(NUMBER)), "weight": lambda: s.weight(*full), "self": lambda: x}[other]()
+    operand = {"number": lambda: s.terms.const(draw(NUMBER)), "weight": lambda: s.weight(*full), "self": lambda: x}[
+        other
+    ]()
     op = draw(st.sampled_from(["add", "sub", "mul"]))
     return s.make(op, *((x, operand) if draw(st.booleans()) else (operand, x)))
 

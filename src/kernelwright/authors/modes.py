@@ -20,7 +20,9 @@ class Mode:
 
 def compile_modes(platform: str) -> tuple[Mode, ...]:
     """The modes to try, in order. Shapes are fixed in all of them (``dynamic=False``)."""
-    default = Mode("default", "dynamic=False", "TorchInductor fuses elementwise work and writes loops for these shapes.")
+    default = Mode(
+        "default", "dynamic=False", "TorchInductor fuses elementwise work and writes loops for these shapes."
+    )
     graphs = "" if platform == "cuda" else "-no-cudagraphs"
     tuned = Mode(
         "max-autotune",

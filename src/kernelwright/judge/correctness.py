@@ -12,10 +12,6 @@ from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
 
-RETURNED_INPUT_BYTES = 16 << 20
-"""Larger inputs are read back on the first and on the last draw only."""
-
-
 _random = random.SystemRandom()
 
 
@@ -72,8 +68,9 @@ class Correctness:
         self._load()
         self._construct(construction_fd)
         try:
+            looked_at = {0, _random.randrange(len(plan))}  # whether inputs came back unchanged: the first, and any one
             for number, draw in enumerate(plan):
-                look = number in (0, len(plan) - 1) or draw.facts["input_bytes"] <= RETURNED_INPUT_BYTES
+                look = number in looked_at
                 # every other draw comes in the tensors of the one before: a cache by identity or address is then wrong
                 self._one(draw, first=number == 0, look_at_inputs=look, reuse=number % 2 == 1)
             self._one_element_changed(plan[0])

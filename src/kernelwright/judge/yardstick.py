@@ -277,14 +277,14 @@ class FloatYardstick:
                 if not error <= bound:
                     failures[Precision.STRICT] = self._mismatch(rule, error, bound, x, draw)
                     break
+            distance = 0.0 if stress else self._distance(x)
             for precision, tolerance in (
                 (Precision.KERNELBENCH, kernelbench_tolerance(self.dtype)),
                 (Precision.GIMLET, _GIMLET_TOLERANCE),
             ):
                 if not stress:
-                    excess = self._excess(x, tolerance)
-                    if not excess <= 1.0:
-                        failures[precision] = self._mismatch("allclose", excess, 1.0, x, draw)
+                    if not distance <= tolerance:
+                        failures[precision] = self._mismatch("allclose", distance / tolerance, 1.0, x, draw)
                 elif Precision.STRICT in failures and errors.norm > 10 * tolerance:
                     failures[precision] = self._mismatch("norm", errors.norm, 10 * tolerance, x, draw)
         return LeafComparison(errors=errors, eager=self.errors, failures=failures)
@@ -313,17 +313,21 @@ class FloatYardstick:
             "nonfinite", x, draw, error=count, bound=0.0, at=int(wrong.int().argmax()), share=count / wrong.numel()
         )
 
-    def _excess(self, x: torch.Tensor, tolerance: float) -> float:
-        """max |c − e| / (atol + rtol·|e|) as ``torch.allclose`` sees it: equal infinities are close, NaN never is."""
+    def _distance(self, x: torch.Tensor) -> float:
+        """max |c − e| / (1 + |e|): ``torch.allclose`` with atol = rtol = t holds where this is at most t.
+
+        As there, equal infinities are close, and NaN never is.
+        """
         worst = 0.0
         step = _CPU_CHUNK if x.device.type == "cpu" else _DEVICE_CHUNK
         for start in range(0, x.numel(), step):
             c, e = x[start : start + step], self._eager[start : start + step].to(x.device)
             wide = c.dtype if c.dtype in (torch.float32, torch.float64) else torch.float32
             c, e = c.to(wide), e.to(wide)
-            most = float(torch.sub(c, e).abs_().div_(e.abs().mul_(tolerance).add_(tolerance)).amax())
+            most = float(torch.sub(c, e).abs_().div_(e.abs().add_(1.0)).amax())
             if not math.isfinite(most):
-                most = 0.0 if torch.allclose(c, e, rtol=tolerance, atol=tolerance) else math.inf
+                apart = torch.where(c == e, 0.0, torch.sub(c, e).abs_().div_(e.abs().add_(1.0)))
+                most = float(apart.nan_to_num_(math.inf, math.inf, math.inf).amax())
             worst = max(worst, most)
         return worst
 

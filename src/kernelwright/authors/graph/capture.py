@@ -113,7 +113,10 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
         elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
             assert spec.target is not None
             if spec.kind is InputKind.CONSTANT_TENSOR or spec.persistent is False:
-                constants[spec.target] = program.constants[spec.target]
+                constant = program.constants[spec.target]
+                if not isinstance(constant, torch.Tensor):
+                    raise LoweringError(f"the constant {spec.target} is no tensor")
+                constants[spec.target] = constant
             low.place[node] = low.leaf("weight", _tensor_type(node), name=spec.target)
         else:
             raise LoweringError(f"an input of kind {spec.kind.name}")

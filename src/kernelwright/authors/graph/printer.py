@@ -3,43 +3,21 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from keyword import iskeyword
 from typing import Any
 
+from kernelwright.authors.graph.calls import bare, grouped
 from kernelwright.authors.graph.capture import Captured
-from kernelwright.authors.graph.expressions import bare, expression, grouped, operator_schema
+from kernelwright.authors.graph.expressions import expression
 from kernelwright.authors.graph.ir import FLOATS, SCALAR, Graph, Node, Slot, TensorType
 from kernelwright.authors.graph.layout import Layout, lay_out
 from kernelwright.authors.graph.literals import value_code
+from kernelwright.authors.graph.names import Names, hint, role_of
+from kernelwright.authors.graph.opaque import operator_schema
 from kernelwright.authors.graph.ops import VOCABULARY
 from kernelwright.authors.graph.text import HELPERS, WIDTH, comment, module_text, wrapped
 
 INLINE = frozenset({"weight", "const", "getitem"})
 """Operations that are written where they are used, not as a statement of their own."""
-
-LETTERS = "yzhuvwabcdeg"
-
-HINTS = {
-    "linear": "projected",
-    "matmul": "product",
-    "conv": "features",
-    "sum": "total",
-    "mean": "mean",
-    "amax": "largest",
-    "amin": "smallest",
-    "softmax": "probabilities",
-    "log_softmax": "log_probabilities",
-    "window_sums": "windows",
-    "max_pool": "pooled",
-    "batch_norm": "normalised",
-    "add": "shifted",
-    "sub": "difference",
-    "mul": "scaled",
-    "div": "quotient",
-    "reshape": "shaped",
-    "permute": "turned",
-    "relu": "activated",
-}
 
 
 def print_module(
@@ -104,7 +82,7 @@ class _Printer:
         order = self._order()
         uses = Counter(arg for p in order for arg in self._variables(p))
         uses.update(v for out in self.graph.outputs for v in self._variables_of(out))
-        names = _Names(interface.parameters)
+        names = Names(interface.parameters)
         written: dict[int, str] = {}
         kept = {target for target, _ in interface.writes}
         lines: list[str] = []
@@ -158,7 +136,11 @@ class _Printer:
 
     def _inline(self, p: int) -> bool:
         node = self.nodes[p]
-        return node.op in INLINE or _number(node) or (node.op in VOCABULARY and VOCABULARY[node.op].view and self._weight_view(p))
+        return (
+            node.op in INLINE
+            or _number(node)
+            or (node.op in VOCABULARY and VOCABULARY[node.op].view and self._weight_view(p))
+        )
 
     def _weight_view(self, p: int) -> bool:
         """A reshaped or permuted weight: an expression, not work."""
@@ -211,11 +193,6 @@ class _Printer:
             return any(r.alias_info is not None for r in operator_schema(node.attr["target"]).returns)
         return node.op in VOCABULARY and VOCABULARY[node.op].view
 
-    def _hint(self, node: Node) -> str:
-        if node.op == "opaque":
-            return node.attr["target"].split(".")[1].strip("_")
-        return HINTS.get(node.op, node.op)
-
     def _weight_device(self) -> str:
         names = [n.attr["name"] for n in self.nodes if n.op == "weight"]
         return f"{self.layout.access[names[0]]}.device" if names else ""
@@ -231,7 +208,7 @@ class _Printer:
         for p in frontier:
             self._collect(p, order)
         uses = Counter(a for p in order for a in self.nodes[p].args)
-        names = _Names(())
+        names = Names(())
         written: dict[int, str] = {}
         lines: list[str] = []
         for p in order:
@@ -244,12 +221,14 @@ class _Printer:
                 lines += wrapped(f"{name} = {code}")
                 lines += wrapped(f'self.register_buffer("{frontier[p]}", {self._narrowed(p, name)}, persistent=False)')
                 written[p] = name
-            elif _number(node) or (uses[p] == 1 and len(code) < WIDTH // 2 and p not in self.notes and node.op != "getitem"):
+            elif _number(node) or (
+                uses[p] == 1 and len(code) < WIDTH // 2 and p not in self.notes and node.op != "getitem"
+            ):
                 written[p] = grouped(code)
             elif node.op == "weight" and uses[p] == 1:
                 written[p] = code
             else:
-                written[p] = names.new(node.attr["name"].replace(".", "_") if node.op == "weight" else self._hint(node))
+                written[p] = names.new(node.attr["name"].replace(".", "_") if node.op == "weight" else hint(node))
                 lines += wrapped(f"{written[p]} = {code}")
         self.folded |= frontier
         return lines
@@ -282,7 +261,7 @@ class _Printer:
         for p, node in enumerate(self.nodes):
             if self.live[p]:
                 for place, arg in enumerate(node.args):
-                    self._keep(arg, _role(node, place), found, taken)
+                    self._keep(arg, role_of(node, place), found, taken)
         for out in self.graph.outputs:
             self._keep(out, "output", found, taken)
         return found
@@ -325,29 +304,6 @@ class _Printer:
         return f"{name}.to(torch.{node.type.dtype})"
 
 
-class _Names:
-    """Variable names that are free."""
-
-    def __init__(self, reserved: Sequence[str]) -> None:
-        self.taken = {*reserved, "torch", "nn", "F", "self", *HELPERS}
-
-    def new(self, hint: str) -> str:
-        name = hint if hint.isidentifier() and not iskeyword(hint) else f"{hint}_"
-        number = 1
-        while (name if number == 1 else f"{name}_{number}") in self.taken:
-            number += 1
-        chosen = name if number == 1 else f"{name}_{number}"
-        self.taken.add(chosen)
-        return chosen
-
-    def letter(self) -> str:
-        """A neutral name, for values that later statements may overwrite."""
-        return next((self.new(name) for name in LETTERS if name not in self.taken), None) or self.new("value")
-
-    def release(self, name: str) -> None:
-        self.taken.discard(name)
-
-
 def _shape(node: Node) -> tuple[int, ...]:
     assert isinstance(node.type, TensorType)
     return node.type.shape
@@ -362,15 +318,6 @@ def _wide(node: Node) -> bool:
     """Computed in float64 inside ``_fold``: floating-point work that the vocabulary knows."""
     known = node.op in VOCABULARY or node.op == "full"
     return known and isinstance(node.type, TensorType) and node.type.dtype in FLOATS
-
-
-def _role(consumer: Node, place: int) -> str:
-    """What a folded tensor is to the operation that takes it."""
-    if consumer.op in ("linear", "conv"):
-        return ("input", "weight", "bias")[place]
-    return {"mul": "scale", "div": "divisor", "add": "shift", "sub": "shift", "matmul": "factor"}.get(
-        consumer.op, "table"
-    )
 
 
 def _slots(output: Any) -> list[int]:

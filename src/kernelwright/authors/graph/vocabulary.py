@@ -235,7 +235,7 @@ MAKERS: dict[str, Maker] = {
     },
     "gelu": _unary("gelu", approximate="approximate"),
     "leaky_relu": _unary("leaky_relu", slope="negative_slope"),
-    **{name: _clamp for name in ("clamp", "clip", "hardtanh", "clamp_min", "clamp_max")},
+    **dict.fromkeys(("clamp", "clip", "hardtanh", "clamp_min", "clamp_max"), _clamp),
     "relu6": _relu6,
     **{name: _binary(name) for name in ("add", "sub", "mul", "div", "maximum", "minimum")},
     "rsub": _rsub,
@@ -246,19 +246,18 @@ MAKERS: dict[str, Maker] = {
     "_softmax": _softmax("softmax"),
     "log_softmax": _softmax("log_softmax"),
     "_log_softmax": _softmax("log_softmax"),
-    **{name: _reshape for name in ("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "flatten", "unflatten")},
-    **{name: _expand for name in ("expand", "expand_as", "broadcast_to")},
-    **{name: _permute for name in ("permute", "transpose", "swapaxes", "t", "numpy_T")},
-    **{
-        name: _identity
-        for name in ("clone", "contiguous", "alias", "detach", "lift_fresh", "lift_fresh_copy", "_to_copy", "to")
-    },
-    **{name: _dropout for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "flatten", "unflatten"), _reshape),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), _expand),
+    **dict.fromkeys(("permute", "transpose", "swapaxes", "t", "numpy_T"), _permute),
+    **dict.fromkeys(
+        ("clone", "contiguous", "alias", "detach", "lift_fresh", "lift_fresh_copy", "_to_copy", "to"), _identity
+    ),
+    **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), _dropout),
     "linear": _linear,
-    **{name: _matmul for name in ("matmul", "mm", "bmm", "mv")},
-    **{name: _conv for name in ("conv1d", "conv2d", "conv3d", "convolution")},
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv"), _matmul),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv),
     **{f"conv_transpose{n}d": _conv for n in (1, 2, 3)},
-    **{name: _batch_norm for name in ("batch_norm", "_native_batch_norm_legit_no_training")},
+    **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), _batch_norm),
     "tril": _triangle("tril"),
     "triu": _triangle("triu"),
     "diag": _diag,

@@ -1,1 +1,4 @@
-"""The algebraic rewriter: equality saturation over the exported graph, rules as records, plain PyTorch as the result."""
+"""The algebraic rewriter: equality saturation over the exported graph, with rules as records.
+
+Its result is plain PyTorch.
+"""

@@ -131,8 +131,8 @@ def describe(applied: Sequence[str], share: float) -> list[str]:
         "The reference with less work, by algebra.",
         f"Estimated cost: {share:.1%} of the reference's. Rules applied, each an identity for finite inputs:",
         *(f"- {name}: {proofs[name]}" for name in applied if name in proofs),
-        "Work on weights alone is folded when weights are loaded (_fold), in float64, and rounded once; weights that are",
-        "changed in place afterwards need a new load_state_dict.",
+        "Work on weights alone is folded when weights are loaded (_fold), in float64, and rounded once; weights that",
+        "are changed in place afterwards need a new load_state_dict.",
     ]
 
 

@@ -13,7 +13,7 @@ from kernelwright.authors.graph.ops import LEAVES, VOCABULARY
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``flops_per_byte``: arithmetic done in the time one byte takes. ``call_bytes``: bytes moved in the time of one call."""
+    """``flops_per_byte``: arithmetic in the time one byte takes. ``call_bytes``: bytes moved in the time of a call."""
 
     flops_per_byte: float
     call_bytes: int

@@ -35,7 +35,12 @@ class EGraph:
         self._graph = bindings.EGraph()
         self._pending: list[str] = []
         self._terms = 0
-        lines = ["(sort Term)", "(sort Terms (Vec Term))", "(constructor T (i64) Term :unextractable)", "(ruleset search)"]
+        lines = [
+            "(sort Term)",
+            "(sort Terms (Vec Term))",
+            "(constructor T (i64) Term :unextractable)",
+            "(ruleset search)",
+        ]
         for arity in range(WIDEST + 1):
             lines.append(f"(constructor N{arity} (String i64 {'Term ' * arity}) Term)")
         lines.append("(constructor Nv (String i64 Terms) Term)")
@@ -46,7 +51,11 @@ class EGraph:
     def insert(self, term: int, op: str, signature: int, args: Sequence[int]) -> None:
         """Says what a term is: an operation on the classes of other terms."""
         shown = " ".join(f"(T {a})" for a in args)
-        call = f'N{len(args)} "{op}" {signature} {shown}' if len(args) <= WIDEST else f'Nv "{op}" {signature} (vec-of {shown})'
+        call = (
+            f'N{len(args)} "{op}" {signature} {shown}'
+            if len(args) <= WIDEST
+            else f'Nv "{op}" {signature} (vec-of {shown})'
+        )
         self._pending.append(f"(union (T {term}) ({call}))")
         self._terms = max(self._terms, term + 1)
 

@@ -83,7 +83,9 @@ class Rule:
     """Also applied where the whole match is weight-only; most rules have nothing to gain there."""
 
 
-def rule(name: str, *patterns: str, proof: str, when: str = "always", on_weights: bool = False) -> Callable[[Build], Rule]:
+def rule(
+    name: str, *patterns: str, proof: str, when: str = "always", on_weights: bool = False
+) -> Callable[[Build], Rule]:
     """Makes a Rule of a build function."""
 
     def wrap(build: Build) -> Rule:

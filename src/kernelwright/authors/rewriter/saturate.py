@@ -1,4 +1,7 @@
-"""Equality saturation of one Graph: rounds of matching and building, then the cheapest equal graph. Imports no torch."""
+"""Equality saturation of one Graph: rounds of matching and building, then the cheapest equal graph.
+
+Imports no torch.
+"""
 
 import time
 from collections.abc import Sequence
@@ -54,7 +57,9 @@ class Saturation:
         graph = graph.pruned()
         self.placed = self.terms.insert_graph(graph)
         types = tuple(graph.nodes[o].type for o in graph.outputs)
-        self.root = self.terms.insert(Node("outputs", tuple(self.placed[o] for o in graph.outputs), (), TupleType(types)))
+        self.root = self.terms.insert(
+            Node("outputs", tuple(self.placed[o] for o in graph.outputs), (), TupleType(types))
+        )
         self.original = len(self.terms.nodes)
         self._send()
 

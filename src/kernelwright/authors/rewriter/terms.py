@@ -12,7 +12,6 @@ from kernelwright.authors.graph.ir import SCALAR, Graph, Node, TensorType, Tuple
 from kernelwright.authors.graph.ops import VOCABULARY
 from kernelwright.authors.rewriter.facts import NOTHING, Facts, facts_of
 
-
 Key = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...], Type]
 
 
@@ -111,7 +110,7 @@ class Terms:
                 speaker[group] = term
         self.classes = [speaker[group] for group in groups]
         self._known = {}
-        for term, node in enumerate(self.nodes):
+        for term in range(len(self.nodes)):
             self._known.setdefault(self.key(term), term)
         known: dict[int, Facts] = {}
         changed = True

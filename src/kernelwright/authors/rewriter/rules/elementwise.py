@@ -23,7 +23,13 @@ def negate_as_scale(t: Terms, m: Match) -> Term | None:
     return t.mul(m.a, -1.0)
 
 
-@rule("weights-right", "(add@op a b)", "(mul@op a b)", proof="addition and multiplication commute", when="a alone is weight-only")
+@rule(
+    "weights-right",
+    "(add@op a b)",
+    "(mul@op a b)",
+    proof="addition and multiplication commute",
+    when="a alone is weight-only",
+)
 def weights_right(t: Terms, m: Match) -> Term | None:
     return t.make(m.op.op, m.b, m.a) if m.a.weight_only and not m.b.weight_only else None
 
