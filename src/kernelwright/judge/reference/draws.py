@@ -3,6 +3,8 @@
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ from kernelwright.problems.structure import flatten, map_leaves, unflatten
 
 NATURAL = "natural"
 CHANGED = "natural, one element changed"
+SMALL_BYTES = 64 << 20
 _HOST_YARDSTICK_BYTES = 4 << 30
 
 
@@ -136,9 +139,9 @@ class Draws:
         after = given if self._differs(given, inputs) else None
         del given  # large inputs: what follows needs the room
         answers = self._answers(inputs, eager, seed)
-        yardstick = Yardstick(
-            eager, answers.right, answers.conditioned, draw=kind, stress=kind not in (NATURAL, CHANGED)
-        )
+        stressed = kind not in (NATURAL, CHANGED)
+        with few_threads(tensor_bytes(eager)):
+            yardstick = Yardstick(eager, answers.right, answers.conditioned, draw=kind, stress=stressed)
         self.platform.synchronize()
         return Draw(inputs, eager, yardstick, answers.kind, aliases, after, time.perf_counter() - began)
 
@@ -229,6 +232,18 @@ def shares_memory(outputs: Any, inputs: Any) -> tuple[bool, ...]:
     """For each tensor in ``outputs``, from left to right: does it share memory with one in ``inputs``?"""
     held = storages(inputs)
     return tuple(_storage(leaf) in held for leaf in flatten(outputs)[0] if isinstance(leaf, torch.Tensor))
+
+
+@contextmanager
+def few_threads(size: int) -> Generator[None]:
+    """One thread for comparing up to ``SMALL_BYTES``: waiting for a pool's slowest thread costs more than it brings."""
+    threads = torch.get_num_threads()
+    try:
+        if size <= SMALL_BYTES:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def one_line(error: BaseException) -> str:

@@ -23,7 +23,7 @@ from kernelwright.judge.degenerate import problem_labels
 from kernelwright.judge.files import seal
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
-from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, one_line
+from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.problems.structure import flatten
 from kernelwright.problems.weights import randomise_constants
@@ -265,7 +265,8 @@ def _compare(draw: Draw, outputs: Any) -> tuple[DrawComparison | None, dict[str,
             "text": f"the outputs are {_short(found)}, the reference's are {_short(expected)}",
         }
         return None, {"failures": dict.fromkeys((p.value for p in Precision), failure)}
-    comparison = draw.yardstick.compare(outputs)
+    with few_threads(tensor_bytes(outputs)):
+        comparison = draw.yardstick.compare(outputs)
     return comparison, _failures(comparison)
 
 
