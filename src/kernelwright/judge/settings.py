@@ -23,10 +23,10 @@ class JudgeSettings(Record):
     baseline_time_limit: float = 600.0
     """Wall time in which one baseline must be built."""
     draws: int | None = None
-    """Natural draws; by default what the precision's protocol asks for (3, KernelBench 5, Gimlet 100)."""
+    """Natural draws; by default what the precision's protocol asks for (2, KernelBench 5, Gimlet 100)."""
 
     @property
     def natural_draws(self) -> int:
         if self.draws is not None:
             return self.draws
-        return {Precision.STRICT: 3, Precision.KERNELBENCH: 5, Precision.GIMLET: 100}[self.precision]
+        return {Precision.STRICT: 2, Precision.KERNELBENCH: 5, Precision.GIMLET: 100}[self.precision]

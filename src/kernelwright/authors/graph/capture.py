@@ -123,13 +123,7 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
 
     nodes = list(program.graph.nodes)
     graph, results = lower_graph(nodes, place, MAKERS)
-    fresh: list[bool] = []
-    owners: set[FxNode] = set()
-    for value, result in zip(nodes[-1].args[0], results, strict=True):  # type: ignore[arg-type]
-        if isinstance(result, Slot):
-            owner = _owner(value)  # type: ignore[arg-type]
-            fresh.append(owner.op != "placeholder" and owner not in owners)
-            owners.add(owner)
+    fresh = _fresh(nodes[-1], results)
     user: list[Any] = []
     writes: list[tuple[str, int]] = []
     for spec, result in zip(program.graph_signature.output_specs, results, strict=True):
@@ -145,8 +139,20 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
     assert out_spec is not None
     output = pytree.tree_unflatten(user, out_spec)
     _check_plain(output)
-    interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, tuple(fresh), tuple(writes))
+    interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, fresh, tuple(writes))
     return Captured(graph, interface, module, constants)
+
+
+def _fresh(output: FxNode, results: Sequence[Any]) -> tuple[bool, ...]:
+    """Per output slot: is its storage neither a placeholder's nor an earlier output's?"""
+    fresh: list[bool] = []
+    owners: set[FxNode] = set()
+    for value, result in zip(output.args[0], results, strict=True):  # type: ignore[arg-type]
+        if isinstance(result, Slot):
+            owner = _owner(value)  # type: ignore[arg-type]
+            fresh.append(owner.op != "placeholder" and owner not in owners)
+            owners.add(owner)
+    return tuple(fresh)
 
 
 def _owner(node: FxNode) -> FxNode:
