@@ -21,6 +21,10 @@ BUILT_IN: dict[str, str] = {
 }
 
 
+CHEAPEST_FIRST = ("rewriter", "inductor", "rewriter+inductor")
+"""The order in which the built-in Authors are asked: a small budget should see algebra before compilers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Foreign:
     """An Author of another package: passed through, but never trusted, whatever it says of itself."""
@@ -72,7 +76,7 @@ def names() -> tuple[str, ...]:
 def default_names(target: Target | None) -> tuple[str, ...]:
     """Who is asked when nobody was named: the built-in Authors for plain PyTorch, else whoever writes that Target."""
     if target in (None, Target.TORCH):
-        return tuple(BUILT_IN)
+        return CHEAPEST_FIRST
     return tuple(point.name for point in _registered() if target in _targets(point))
 
 

@@ -184,6 +184,7 @@ class Nursery:
         self._directory = Path(tempfile.mkdtemp(prefix="kernelwright-"))
         self._cell_directories: dict[int, Path] = {}
         self._ready = False
+        self._unanswered = 0
         self._start()
 
     def _start(self) -> None:
@@ -223,6 +224,7 @@ class Nursery:
     def call(self, message: dict[str, Any], timeout: float = 30.0) -> dict[str, Any]:
         """Ask the warm parent."""
         assert self._control is not None
+        self._settle()
         self._control.send(message)
         reply, _ = self._control.receive(timeout)
         return reply
@@ -241,6 +243,7 @@ class Nursery:
             self._cell_directories[number] = own
             directory = str(own)
         assert self._control is not None
+        self._settle()
         self._control.send({
             "op": "spawn", "cell": number, "namespaces": self._namespaces, "platform": self.platform,
             "memory_bytes": memory_limit, "file_bytes": max(memory_limit, 1 << 30), "max_processes": process_limit,
@@ -256,10 +259,20 @@ class Nursery:
         worker.start_seconds = time.monotonic() - began
         return worker
 
+    def _settle(self) -> None:
+        """Take the answers that nobody waited for."""
+        while self._unanswered and self._control is not None:
+            self._control.receive(START_SECONDS)
+            self._unanswered -= 1
+
     def ended(self, number: int) -> None:
         """A candidate is done with: kill what is left of it, and replace a sandbox that cannot be used twice."""
-        self.call({"op": "kill", "cell": number})
+        assert self._control is not None
+        self._settle()
+        self._control.send({"op": "kill", "cell": number})
+        self._unanswered += 1  # nobody waits for a dead candidate's namespaces to be taken down
         if (directory := self._cell_directories.pop(number, None)) is not None:
+            self._settle()
             shutil.rmtree(directory, ignore_errors=True)
         if not self._namespaces and not isinstance(self.sandbox, NoSandbox):
             self._stop()
@@ -276,6 +289,7 @@ class Nursery:
                 self._process.wait()
             self._log.close()
         self._process = self._control = None
+        self._unanswered = 0
 
     def close(self) -> None:
         self._stop()

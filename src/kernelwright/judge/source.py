@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Protocol
 
@@ -45,7 +46,7 @@ class UsesTorchCompile:
     def __call__(self, tree: ast.Module, candidate: Candidate) -> Iterator[Remark]:
         del candidate
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) == "torch.compile":
+            if isinstance(node, ast.Attribute) and node.attr == "compile" and ast.unparse(node) == "torch.compile":
                 yield Remark(node.lineno, label=self.name)
                 return
 
@@ -71,6 +72,7 @@ class AssignsToModules:
 BUILT_IN: tuple[IntegrityRule, ...] = (UsesTorchCompile(), AssignsToModules())
 
 
+@cache
 def rules() -> tuple[IntegrityRule, ...]:
     """The built-in rules and those of other packages."""
     found = entry_points(group="kernelwright.integrity_rules")

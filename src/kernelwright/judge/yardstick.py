@@ -223,16 +223,16 @@ class FloatYardstick:
             d = torch.sub(piece, r).abs_()
             if skip and not bool(torch.isfinite(d.sum())):
                 d.nan_to_num_(0.0, 0.0, 0.0)
-            size = r.abs()
-            beyond = d > torch.mul(size, self.lost_at).add_(self.noise)
-            relative = torch.sub(d, self.noise).clamp_(min=0.0).div_(size.clamp(min=self.base * _SMALL))
+            # relative errors count from the noise upwards, which few elements of a good candidate reach
+            above = d > self.noise
+            far, size = d[above], r[above].abs_()
             rows.append(
                 torch.stack(
                     (
                         torch.dot(d, d),
-                        relative.sum(),
-                        beyond.sum().double(),
-                        (d / size.clamp_(min=self.base)).amax(),
+                        torch.sub(far, self.noise).div_(size.clamp(min=self.base * _SMALL)).sum(),
+                        (far > torch.mul(size, self.lost_at).add_(self.noise)).sum().double(),
+                        (far / size.clamp_(min=self.base)).amax() if far.numel() else d.amax() / self.base,
                         d.amax(),
                     )
                 )
