@@ -14,6 +14,8 @@ from kernelwright.schema import Status
 
 CLOCK_SHARE = 0.05
 """How much of a block's stamped time may pass outside the stamps, beyond what passes there for a baseline."""
+CLOCK_NOISE = 0.5
+"""Share of a baseline's unstamped time by which two equal blocks may differ: memory is given back there."""
 CLOCK_MS = 1.0
 """Messages between the processes, milliseconds."""
 HAND_OVER_SHARE = 0.5
@@ -43,8 +45,9 @@ class Conduct:
 
     def saw_block(self, calls: int, stamped: float, unstamped: float, baseline_per_call: float) -> None:
         """A block of the candidate, and a baseline's unstamped time per call in the same round; milliseconds."""
-        excess = unstamped - calls * max(0.0, baseline_per_call)
-        self.clock.append(excess / (CLOCK_MS + CLOCK_SHARE * stamped + calls * self.launch_slack_ms))
+        baseline = calls * max(0.0, baseline_per_call)
+        allowed = CLOCK_MS + CLOCK_SHARE * stamped + CLOCK_NOISE * baseline + calls * self.launch_slack_ms
+        self.clock.append((unstamped - baseline) / allowed)
 
     def saw_hand_over(self, outputs: int, mine: float, baseline: float, per_call: float) -> None:
         """Milliseconds per output that was handed over, the candidate's and a baseline's; ``per_call`` as stamped."""

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
+from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.isolation import NoSandbox, Sandbox
 from kernelwright.schema import Status
@@ -40,6 +41,7 @@ def worker_environment(scratch: str) -> dict[str, str]:
         "TMPDIR": scratch,
         "USER": "candidate",
         "LOGNAME": "candidate",
+        **ALLOCATOR,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and Path(p).is_dir()),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
-from kernelwright.judge.files import anonymous_file, write_all
+from kernelwright.judge.files import ALLOCATOR, anonymous_file, write_all
 from kernelwright.schema import Problem
 
 
@@ -39,7 +39,7 @@ class Reference:
         argv = [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno())]
         self._process = subprocess.Popen(
             argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            start_new_session=True,
+            start_new_session=True, env=os.environ | ALLOCATOR,
         )  # fmt: skip
         theirs.close()
         self._channel = ours

@@ -1,0 +1,65 @@
+"""What the judge believes of a candidate's time stamps."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernelwright.judge.conduct import Conduct
+from kernelwright.judge.findings import Stopped
+
+times = st.floats(0.01, 100.0)
+
+
+@given(st.integers(1, 1000), times, times, st.integers(1, 30))
+def test_a_candidate_that_spends_what_a_baseline_spends_is_believed(calls, stamped, unstamped, rounds):
+    conduct = Conduct()
+    for _ in range(rounds):
+        conduct.saw_block(calls, stamped, unstamped, unstamped / calls)
+        conduct.saw_hand_over(4, 2.0, 2.0, stamped / calls)
+    conduct.saw_background(0.0, 1.0)
+    conduct.judge()
+
+
+@given(st.integers(1, 200), times, st.floats(1.2, 50.0))
+def test_hidden_time_is_found_however_long_the_block(calls, honest_ms, factor):
+    """Stamps claim ``1 / factor`` of the time that passed."""
+    conduct = Conduct()
+    passed = 60.0 + honest_ms
+    stamped = passed / factor
+    for _ in range(8):
+        conduct.saw_block(calls, stamped, passed - stamped, 0.001)
+    with pytest.raises(Stopped) as stopped:
+        conduct.judge()
+    assert stopped.value.finding.rule == "clock_disagreement"
+
+
+def test_a_quarter_of_bad_blocks_is_bad_luck():
+    conduct = Conduct()
+    for k in range(12):
+        conduct.saw_block(10, 60.0, 30.0 if k % 4 == 0 else 0.5, 0.05)
+    conduct.judge()
+
+
+def test_work_that_waits_for_somebody_to_look_is_found_at_the_hand_over():
+    conduct = Conduct()
+    for _ in range(6):
+        conduct.saw_block(10, 5.0, 0.2, 0.02)
+        conduct.saw_hand_over(8, mine=6.0, baseline=0.5, per_call=0.5)
+    with pytest.raises(Stopped) as stopped:
+        conduct.judge()
+    assert stopped.value.finding.rule == "deferred_work"
+
+
+def test_work_in_the_background_is_found():
+    conduct = Conduct()
+    conduct.saw_background(0.6, 1.0)
+    with pytest.raises(Stopped) as stopped:
+        conduct.judge()
+    assert stopped.value.finding.rule == "background_work"
+
+
+def test_a_launch_may_hide_a_little_on_a_device_with_a_queue():
+    conduct = Conduct(launch_slack_ms=0.06)
+    for _ in range(8):
+        conduct.saw_block(100, 5.0, 6.0, 0.01)
+    conduct.judge()
