@@ -4,8 +4,8 @@
 
 Each comparison is one real judgement with timing: the problem's own reference under the name ``ModelNew`` against the
 baseline ``eager``. At most 1 % of them may be *called* faster or slower (``Speedup.eager_call``); of the 95 % intervals
-themselves about 5 % leave 1 out, if they are honest. Comparisons are spread over several problems: an elementwise one, a
-reduction, a matrix product, a convolution.
+themselves about 5 % leave 1 out, if they are honest. Comparisons are spread over several problems: an elementwise one,
+a reduction, a matrix product, a convolution.
 """
 
 import argparse

@@ -5,10 +5,9 @@ import os
 import sys
 import tempfile
 
-
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-"""glibc's settings for every process that is timed: its thresholds otherwise move with a process's past, and a candidate
-would be held against a baseline that gives memory back to the system at another size (mallopt(3))."""
+"""glibc's settings for every process that is timed: its thresholds otherwise move with a process's past, and a
+candidate would be held against a baseline that gives memory back to the system at another size (mallopt(3))."""
 
 
 def anonymous_file(name: str) -> int:
