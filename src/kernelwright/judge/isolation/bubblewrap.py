@@ -40,6 +40,11 @@ def _readable_places() -> list[str]:
     return kept
 
 
+def _scratch() -> str:
+    """Where each cell mounts its private directory: ``/tmp``, unless the environment itself lives there."""
+    return "/run/scratch" if any(place.startswith("/tmp/") for place in _readable_places()) else "/tmp"
+
+
 def _gpu_places() -> list[str]:
     devices = sorted(str(p) for p in Path("/dev").glob("nvidia*"))
     args: list[str] = []
@@ -69,16 +74,18 @@ class Bubblewrap:
         args += ["--proc", "/proc", "--bind", "/proc", WHOLE_PROC, "--dev", "/dev", "--tmpfs", "/tmp"]
         for place in _readable_places():
             args += ["--ro-bind", place, place]
+        if _scratch() != "/tmp":
+            args += ["--dir", _scratch(), "--remount-ro", "/tmp"]
         if gpu:
             args += _gpu_places()
         args += ["--clearenv"]
         for name, value in environment.items():
             args += ["--setenv", name, value]
-        return [*args, "--chdir", "/tmp", "--", *argv]
+        return [*args, "--chdir", _scratch(), "--", *argv]
 
     def scratch(self, fallback: Path) -> str:
         del fallback
-        return "/tmp"
+        return _scratch()
 
 
 @cache

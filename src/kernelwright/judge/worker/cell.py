@@ -44,8 +44,11 @@ def protect_parent() -> None:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def enter_namespaces(scratch_bytes: int) -> None:
-    """Leave the parent's namespaces. The PID namespace holds for the next child. Raises ``CellError``."""
+def enter_namespaces(scratch_bytes: int, directory: str) -> None:
+    """Leave the parent's namespaces, with an empty ``directory`` of at most ``scratch_bytes``.
+
+    The PID namespace holds for the next child. Raises ``CellError``.
+    """
     uid, gid = os.getuid(), os.getgid()
     _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWIPC), "unshare")
     _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # the maps below belong to the process only while it is dumpable
@@ -55,7 +58,7 @@ def enter_namespaces(scratch_bytes: int) -> None:
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     _check(_libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None), "mount private")
     options = f"size={scratch_bytes},mode=1777".encode()
-    for place in ("/tmp", "/dev/shm"):
+    for place in (directory, "/dev/shm"):
         if Path(place).is_dir():
             result = _libc.mount(b"tmpfs", place.encode(), b"tmpfs", _MS_NOSUID | _MS_NODEV, options)
             _check(result, f"mount {place}")
@@ -87,7 +90,7 @@ def namespaces_work() -> bool:
     child = os.fork()
     if child == 0:
         try:
-            enter_namespaces(1 << 20)
+            enter_namespaces(1 << 20, "/tmp")
         except OSError as error:
             os.write(2, f"no cells inside the sandbox: {error}\n".encode())
             os._exit(1)

@@ -143,7 +143,7 @@ def _candidate_main(zygote: Zygote, message: dict[str, Any], channel_fd: int, ou
         os.close(devnull)
         os.close(output_fd)
         if zygote.namespaces:
-            cell.enter_namespaces(message["scratch_bytes"])
+            cell.enter_namespaces(message["scratch_bytes"], message["directory"])
             inner = os.fork()
             if inner:
                 os.close(channel_fd)
