@@ -105,5 +105,10 @@ def build(name: str, model: torch.nn.Module, inputs: Any, device: str) -> Call:
 
 
 def use_cache(directory: str) -> None:
-    """Keep compiled baselines between sessions."""
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", directory)
+    """Keep compiled baselines between sessions, apart by torch's version and number of threads.
+
+    TorchInductor writes the number of threads into the code for CPUs and does not look at it when it finds that code
+    again: a baseline compiled for one thread would come back slow on many.
+    """
+    kind = f"torch-{torch.__version__}-{torch.get_num_threads()}-threads"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(directory) / kind))
