@@ -64,7 +64,7 @@ def test_unknown_names_are_one_line_that_lists_what_there_is(name: str) -> None:
 
 def test_default_names_follow_the_target() -> None:
     assert authors.default_names(None) == authors.default_names(Target.TORCH)
-    assert authors.default_names(None) == ("inductor", "rewriter", "rewriter+inductor")
+    assert authors.default_names(None) == ("rewriter", "inductor", "rewriter+inductor")
     assert authors.default_names(Target.METAL) == ()
 
 

@@ -91,7 +91,15 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(files: Path, end: signal.Sig
     environment = {**os.environ, "KERNELWRIGHT_HOME": str(files / "home"), "OMP_NUM_THREADS": "1"}
     authors = ["--author", "file:fast.py", "--author", "file:hangs.py"]
     command = [sys.executable, "-m", "kernelwright", "optimize", "relu.py", *authors, "--unsafe", "--budget", "10m"]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=files, env=environment)
+    child = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=files,
+        env=environment,
+        # started in the background, a shell's children ignore Ctrl-C, and so would theirs
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     assert child.stderr is not None
     lines: list[str] = []
     for line in child.stderr:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -84,7 +85,15 @@ def test_an_unknown_run_cannot_be_resumed(table: Any, author: Any) -> None:
         table.swarm(author("a", [])).resume("nope")
 
 
-def test_a_signal_waits_until_the_block_has_ended() -> None:
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises, also where these tests were started in the background of a shell, whose children ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_waits_until_the_block_has_ended(ctrl_c: None) -> None:
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         with uninterrupted():
