@@ -11,9 +11,10 @@ COMPILER_AUTHOR = "inductor"
 def best_attempt(attempts: Iterable[Attempt]) -> Attempt | None:
     """The correct attempt with the highest median against the best baseline, if the whole interval is above 1.
 
-    ``None`` where there is none: nothing that may be slower than the best baseline ever wins. Of equals the first.
+    ``None`` where there is none: nothing that may be slower than the best baseline, or than eager as it was measured
+    beside this very attempt, ever wins. Of equals the first.
     """
-    faster = [a for a in attempts if a.verdict.ok and a.verdict.speedup.faster_than_best]
+    faster = [a for a in attempts if a.verdict.ok and a.verdict.speedup.faster_than_best and _holds_against_eager(a)]
     return max(faster, key=_median, default=None)
 
 
@@ -26,10 +27,18 @@ def best_against_eager(attempts: Iterable[Attempt]) -> Attempt | None:
     return max(faster, key=lambda a: a.verdict.speedup.eager.median if a.verdict.speedup.eager else 0.0, default=None)
 
 
+def _holds_against_eager(attempt: Attempt) -> bool:
+    eager = attempt.verdict.speedup.eager
+    return eager is None or (eager.median >= 1.0 and attempt.verdict.speedup.eager_call != "slower")
+
+
 def best_baseline(baselines: Iterable[BaselineTiming]) -> BaselineTiming | None:
-    """The fastest baseline that could be timed."""
-    timed = [b for b in baselines if b.ms is not None]
-    return min(timed, key=lambda b: b.ms.median if b.ms else float("inf"), default=None)
+    """The baseline that stays: the fastest, but eager itself unless the fastest is better beyond both intervals."""
+    timed = {b.name: b.ms for b in baselines if b.ms is not None}
+    fastest = min(timed, key=lambda name: timed[name].median, default=None)
+    if fastest is not None and "eager" in timed and timed[fastest].high >= timed["eager"].low:
+        fastest = "eager"
+    return next((b for b in baselines if b.name == fastest), None)
 
 
 def choose(attempts: Sequence[Attempt], baselines: tuple[BaselineTiming, ...], labels: tuple[str, ...]) -> Outcome:
@@ -68,6 +77,7 @@ def _as_attempt(baseline: BaselineTiming, attempts: Sequence[Attempt]) -> Attemp
         and a.verdict.speedup.best_baseline is not None
         and a.verdict.speedup.best_baseline.high >= 1.0
         and a.verdict.speedup.best_baseline_call != "slower"
+        and _holds_against_eager(a)
     ]
     return max(same, key=_median, default=None)
 
