@@ -103,3 +103,25 @@ def test_a_winner_is_always_beyond_noise(drawn: list[tuple[Interval, Status, str
     if best is not None:
         beaten = [a.verdict.speedup for a in attempts if a.verdict.ok and a.verdict.speedup.faster_than_best]
         assert all(s.best_baseline and s.best_baseline.median <= outcome.speedup.best_baseline.median for s in beaten)
+
+
+def test_eager_stays_where_a_baseline_is_better_only_within_the_noise() -> None:
+    close = BaselineTiming(name="compile", ms=iv(1.8, 1.95, 2.0))
+    outcome = choose([], (EAGER, close, ONNX.model_copy(update={"ms": None, "failure": "not exported"})), ())
+    assert outcome.winner == "eager"
+    assert outcome.speedup.eager == iv(1.0, 1.0, 1.0)
+
+
+def test_what_was_slower_than_eager_beside_it_does_not_win() -> None:
+    lucky = attempt(1, iv(1.1, 1.2, 1.3))
+    speedup = lucky.verdict.speedup.model_copy(update={"eager": iv(0.8, 0.9, 0.95), "eager_call": "slower"})
+    beaten = lucky.model_copy(update={"verdict": lucky.verdict.model_copy(update={"speedup": speedup})})
+    assert choose([beaten], (EAGER, COMPILE), ()).winner == "compile"
+
+
+def test_a_compiled_file_that_was_slower_than_eager_is_not_offered() -> None:
+    tried = attempt(1, iv(0.97, 0.99, 1.01), author="inductor")
+    speedup = tried.verdict.speedup.model_copy(update={"eager": iv(0.7, 0.8, 0.9), "eager_call": "slower"})
+    slower = tried.model_copy(update={"verdict": tried.verdict.model_copy(update={"speedup": speedup})})
+    outcome = choose([slower], (EAGER, COMPILE), ())
+    assert (outcome.winner, outcome.attempt) == ("compile", None)
