@@ -176,6 +176,17 @@ def test_module_problems_have_no_constructor_arguments():
 
 
 @pytest.mark.slow
+def test_a_baseline_that_outlasts_its_limit_is_recorded_and_the_rest_goes_on():
+    settings = JudgeSettings(baselines=("eager", "compile"), timing_budget=1.0, baseline_time_limit=0.2, unsafe=True)
+    with JudgeSession(problem(), platforms.get("cpu"), settings) as session:
+        eager, compiled = session.baselines()
+        verdict = judge(session, HONEST)
+    assert eager.ms is not None and compiled.ms is None
+    assert "longer" in (compiled.failure or "")
+    assert verdict.status is Status.CORRECT and verdict.speedup.best_baseline_name == "eager"
+
+
+@pytest.mark.slow
 def test_a_timed_verdict_has_every_baseline_intervals_and_limits():
     settings = JudgeSettings(timing_budget=3.0, baselines=("eager", "compile", "nothing"), unsafe=True)
     with JudgeSession(problem(), platforms.get("cpu"), settings) as session:

@@ -189,7 +189,7 @@ class JudgeSession:
         if self.plan:
             return
         self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name)
-        self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)
+        self._open_reference()
         self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
         plan = [self._plan_draw(self._seed + 1, NATURAL)]
         large = plan[0].facts["input_bytes"] > LARGE_INPUT_BYTES
@@ -202,10 +202,14 @@ class JudgeSession:
                     plan.append(draw)
                 else:
                     _close(draw.inputs_fd)
-        self.problem_labels = tuple(self._reference.ask("labels", seeds=[d.seed for d in plan[:2]])["labels"])
+        with contextlib.suppress(ReferenceFailed):  # not every module lets its operators be watched
+            self.problem_labels = tuple(self._reference.ask("labels", seeds=[d.seed for d in plan[:2]])["labels"])
         _, fds = self._reference.request("construction")
         self._construction_fd = fds[0]
         self.plan = tuple(plan)
+
+    def _open_reference(self) -> None:
+        self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)
 
     def _plan_draw(self, seed: int, kind: str) -> DrawPlan:
         facts, fds = self._reference.request("plan", seed=seed, kind=kind)
@@ -217,22 +221,38 @@ class JudgeSession:
         """Every baseline, built and timed once; one that fails is there with the reason."""
         self.open()
         if self._baselines is None:
-            built: list[str] = []
+            names = tuple(dict.fromkeys(("eager", *self.settings.baselines)))
             failed: dict[str, str] = {}
-            for name in self.settings.baselines:
-                reply = self._reference.ask(
-                    "build", name=name, seed=self.plan[0].seed, timeout=self.settings.baseline_time_limit
-                )
-                if "failure" in reply:
-                    failed[name] = reply["failure"]
-                else:
-                    built.append(name)
+            for name in names:
+                failure = self._build(name)
+                if failure is not None:
+                    failed[name] = failure
+                    self._build_again([other for other in names[: names.index(name)] if other not in failed])
+            built = [name for name in names if name not in failed]
             samples = self._stopwatch_ready().measure(built, self.settings.timing_budget)
             self._baselines = tuple(
                 BaselineTiming(name=name, ms=samples.ms(name) if name in built else None, failure=failed.get(name))
-                for name in self.settings.baselines
+                for name in names
             )
         return self._baselines
+
+    def _build_again(self, names: list[str]) -> None:
+        """After a failure that may have cost the process: what was built before must be there."""
+        if names and not self._reference.ask("built", names=names)["all"]:
+            for name in names:
+                self._build(name)
+
+    def _build(self, name: str) -> str | None:
+        """Build one baseline; the reason, where that fails. One that takes the process with it gets a new process."""
+        limit = self.settings.baseline_time_limit
+        try:
+            return self._reference.ask("build", name=name, seed=self.plan[0].seed, timeout=limit).get("failure")
+        except ReferenceFailed as error:
+            if error.lost:
+                self._reference.close()
+                self._reference = Reference(self.platform.name)
+                self._open_reference()
+            return str(error)
 
     def _stopwatch_ready(self) -> Stopwatch:
         if self._stopwatch is None:

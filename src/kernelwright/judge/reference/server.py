@@ -222,6 +222,9 @@ class Server:
             return {"failure": str(error)}, ()
         return {}, ()
 
+    def on_built(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        return {"all": all(name in self.calls for name in message["names"])}, ()
+
     def on_store(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         self.bench.inputs[message["slot"]] = self.draws.get(message["seed"], NATURAL).inputs
         return {}, ()
