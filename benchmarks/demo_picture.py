@@ -14,6 +14,7 @@ from rich.console import RenderableType
 from kernelwright.report.export import export_svg
 from kernelwright.report.run import live_table, result_table
 from kernelwright.store import Store
+from kernelwright.swarm.selection import choose
 
 
 def main() -> None:
@@ -28,12 +29,14 @@ def main() -> None:
     results = []
     for summary in latest:
         run, attempts = store.run(summary.id), store.attempts(summary.id)
-        outcome = run.outcome
-        winner = next((a for a in attempts if outcome is not None and a.number == outcome.attempt), None)
-        baselines = outcome.baselines if outcome is not None else ()
+        if run.outcome is None:
+            raise SystemExit(f"run {run.id} is not finished: kernelwright optimize --resume {run.id}")
+        # chosen again, so that a picture of older runs shows today's rule
+        outcome = choose(attempts, run.outcome.baselines, run.outcome.problem_labels)
+        winner = next((a for a in attempts if a.number == outcome.attempt), None)
         elapsed = run.elapsed_seconds
-        shown.append(live_table(run, attempts, baselines, elapsed=elapsed, doing="done", best=winner))
-        results.append((run, winner))
+        shown.append(live_table(run, attempts, outcome.baselines, elapsed=elapsed, doing="done", best=winner))
+        results.append((run.model_copy(update={"outcome": outcome}), winner))
     shown.append(result_table(results))
     export_svg(shown, options.out, "make demo", width=120)
     print(options.out)
