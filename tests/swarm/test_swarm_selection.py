@@ -125,3 +125,13 @@ def test_a_compiled_file_that_was_slower_than_eager_is_not_offered() -> None:
     slower = tried.model_copy(update={"verdict": tried.verdict.model_copy(update={"speedup": speedup})})
     outcome = choose([slower], (EAGER, COMPILE), ())
     assert (outcome.winner, outcome.attempt) == ("compile", None)
+
+
+def test_the_paired_ratio_decides_between_eager_and_a_baseline() -> None:
+    """Intervals of times overlap where a machine drifts; what was measured side by side does not."""
+    drifting = COMPILE.model_copy(update={"ms": iv(0.9, 1.0, 2.5), "vs_eager": iv(1.5, 1.9, 2.1)})
+    outcome = choose([], (EAGER, drifting), ())
+    assert outcome.winner == "compile"
+    assert outcome.speedup.eager == iv(1.5, 1.9, 2.1)
+    lucky = COMPILE.model_copy(update={"vs_eager": iv(0.8, 1.1, 1.3)})
+    assert choose([], (EAGER, lucky), ()).winner == "eager"

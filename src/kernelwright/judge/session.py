@@ -230,9 +230,12 @@ class JudgeSession:
                     self._build_again([other for other in names[: names.index(name)] if other not in failed])
             built = [name for name in names if name not in failed]
             samples = self._stopwatch_ready().measure(built, self.settings.timing_budget)
+            timed = {
+                name: BaselineTiming(name=name, ms=samples.ms(name), vs_eager=samples.ratio("eager", name))
+                for name in built
+            }
             self._baselines = tuple(
-                BaselineTiming(name=name, ms=samples.ms(name) if name in built else None, failure=failed.get(name))
-                for name in names
+                timed[name] if name in timed else BaselineTiming(name=name, failure=failed[name]) for name in names
             )
         return self._baselines
 

@@ -78,6 +78,8 @@ class BaselineTiming(Record):
     name: str
     """``eager``, ``compile``, ``compile-max-autotune`` or ``onnxruntime``."""
     ms: Interval | None = None
+    vs_eager: Interval | None = None
+    """Eager's time / this baseline's, paired by round: above 1 means that the baseline is faster than eager."""
     failure: str | None = None
     """One line, where it could not be built or run."""
 

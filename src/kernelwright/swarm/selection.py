@@ -33,12 +33,21 @@ def _holds_against_eager(attempt: Attempt) -> bool:
 
 
 def best_baseline(baselines: Iterable[BaselineTiming]) -> BaselineTiming | None:
-    """The baseline that stays: the fastest, but eager itself unless the fastest is better beyond both intervals."""
-    timed = {b.name: b.ms for b in baselines if b.ms is not None}
-    fastest = min(timed, key=lambda name: timed[name].median, default=None)
-    if fastest is not None and "eager" in timed and timed[fastest].high >= timed["eager"].low:
-        fastest = "eager"
-    return next((b for b in baselines if b.name == fastest), None)
+    """The baseline that stays: the fastest, but eager itself unless the fastest was faster beside it, beyond noise."""
+    timed = {b.name: b for b in baselines if b.ms is not None}
+    fastest = min(timed.values(), key=lambda b: b.ms.median if b.ms else float("inf"), default=None)
+    if fastest is None or "eager" not in timed:
+        return fastest
+    ratio = _against_eager(fastest, timed["eager"])
+    return fastest if ratio is not None and ratio.low > 1.0 else timed["eager"]
+
+
+def _against_eager(baseline: BaselineTiming, eager: BaselineTiming) -> Interval | None:
+    """Eager's time over this baseline's: paired where that was measured, else the widest interval that fits."""
+    if baseline.vs_eager is not None or baseline.ms is None or eager.ms is None:
+        return baseline.vs_eager
+    mine, theirs = baseline.ms, eager.ms
+    return Interval(median=theirs.median / mine.median, low=theirs.low / mine.high, high=theirs.high / mine.low)
 
 
 def choose(attempts: Sequence[Attempt], baselines: tuple[BaselineTiming, ...], labels: tuple[str, ...]) -> Outcome:
@@ -88,15 +97,13 @@ def _median(attempt: Attempt) -> float:
 
 
 def _of_baseline(stays: BaselineTiming, baselines: tuple[BaselineTiming, ...]) -> Speedup:
-    """The baseline's own standing. Its times were not paired with eager's, so the interval is the widest that fits."""
+    """The baseline's own standing."""
     itself = Interval(median=1.0, low=1.0, high=1.0)
-    eager = next((b.ms for b in baselines if b.name == "eager"), None)
+    eager = next((b for b in baselines if b.name == "eager"), None)
     ratio, call = None, None
     if stays.name == "eager":
         ratio, call = itself, "same"
-    elif eager is not None and stays.ms is not None:
-        ms = stays.ms
-        ratio = Interval(median=eager.median / ms.median, low=eager.low / ms.high, high=eager.high / ms.low)
+    elif eager is not None and (ratio := _against_eager(stays, eager)) is not None:
         call = "faster" if ratio.low > 1.0 else "slower" if ratio.high < 1.0 else "same"
     return Speedup(
         eager=ratio,
