@@ -27,8 +27,8 @@ MAX_CALLS = 1024
 COPY_BYTES = 128 << 20
 HANDED_OVER = 8
 HANDED_OVER_BYTES = 32 << 20
-FIRST_LOOKS, LATER_LOOKS = 6, 0.2
-"""Rounds in which outputs are handed over: the first ones, and then this share at random."""
+FIRST_LOOKS, LATER_LOOKS, FINAL_LOOKS = 6, 0.2, 3
+"""Rounds in which outputs are handed over: the first ones, this share at random, and some more after the last one."""
 MAX_ROUNDS = 64
 
 
@@ -180,6 +180,9 @@ class Stopwatch:
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
             if samples.tight(baselines) or self._spent(time.monotonic() - began, budget, samples.rounds):
                 break
+        if candidate is not None:  # what was right in the first rounds must still be right in the last ones
+            for _ in range(FINAL_LOOKS):
+                self._block(candidate, calls[candidate.name], samples, conduct, candidate, look=True)
         conduct.judge()
         return samples
 
@@ -240,7 +243,7 @@ class Stopwatch:
         plain, fd = subject.outputs(chosen)
         took = (time.monotonic() - start) * 1e3
         try:
-            if isinstance(subject, CandidateSubject) and (samples.rechecked < 3 or self._random.random() < LATER_LOOKS):
+            if isinstance(subject, CandidateSubject):
                 at = self._random.randrange(len(chosen))
                 draw = self.plan[slots[chosen[at]]]
                 check = self.reference.ask("check_timed", (fd,), seed=draw.seed, change=changes[chosen[at]], at=at)
