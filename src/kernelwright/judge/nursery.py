@@ -194,7 +194,7 @@ class Nursery:
         ours, theirs = Channel.pair()
         scratch = self.sandbox.scratch(self._directory)
         argv = [sys.executable, "-m", "kernelwright.judge.worker.zygote", str(theirs.fileno()),
-                "1" if self.sandbox.namespaces else "0"]  # fmt: skip
+                "1" if self.sandbox.namespaces else "0", self.platform]  # fmt: skip
         environment = worker_environment(scratch)
         command = self.sandbox.command(argv, environment, gpu=self.platform == "cuda")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process

@@ -6,6 +6,7 @@ whole block from outside, and the two must agree. The ratio of a candidate to a 
 round only.
 """
 
+import math
 import os
 import random
 import time
@@ -27,8 +28,12 @@ MAX_CALLS = 1024
 COPY_BYTES = 128 << 20
 HANDED_OVER = 8
 HANDED_OVER_BYTES = 32 << 20
-FIRST_LOOKS, LATER_LOOKS, FINAL_LOOKS = 6, 0.2, 3
+FIRST_LOOKS, LATER_LOOKS, FINAL_LOOKS = 6, 0.2, 4
 """Rounds in which outputs are handed over: the first ones, this share at random, and some more after the last one."""
+LEAST_CALLS, FINAL_SHARE = 200, 0.25
+"""The final looks come after this many calls of the candidate, as far as that share of the budget allows it: who
+answers rightly up to some call and cheats from there on must begin that late to stay unseen."""
+CALIBRATION_CALLS = 5
 MAX_ROUNDS = 64
 
 
@@ -180,11 +185,19 @@ class Stopwatch:
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
             if samples.tight(baselines) or self._spent(time.monotonic() - began, budget, samples.rounds):
                 break
-        if candidate is not None:  # what was right in the first rounds must still be right in the last ones
+        if candidate is not None:
+            final = self._final_calls(samples, budget)
             for _ in range(FINAL_LOOKS):
-                self._block(candidate, calls[candidate.name], samples, conduct, candidate, look=True)
+                self._block(candidate, final, samples, conduct, candidate, look=True)
         conduct.judge()
         return samples
+
+    def _final_calls(self, samples: Samples, budget: float) -> int:
+        """Calls in each of the blocks after the last round: what was right so far must still be right in them."""
+        made, block = samples.rounds * samples.calls["candidate"], samples.calls["candidate"]
+        affordable = FINAL_SHARE * budget * 1e3 / samples.ms("candidate").median
+        more = min(max(0, LEAST_CALLS - made), affordable) / FINAL_LOOKS
+        return min(max(block, math.ceil(more)), self._room)
 
     @staticmethod
     def _spent(elapsed: float, budget: float, rounds: int) -> bool:
@@ -192,13 +205,21 @@ class Stopwatch:
         return elapsed > budget * (1.0 if rounds >= statistics.LOOKS[0] else 4.0)
 
     def _calibrate(self, subject: Subject) -> int:
-        """Calls in a block: enough for the hand-over not to count, from one warm single call."""
+        """Calls in a block: enough for the hand-over not to count, by the fastest of a few warm single calls."""
         subject.ask("warm", slot=0, calls=2)
-        subject.ask("prepare", slots=[0], changes=[None])
-        reply = subject.ask("go")
-        ms = max(float(reply["inside_ms"]), 1e-3)
-        room = COPY_BYTES // max(1, self.plan[0].facts["input_bytes"])
-        return max(1, min(MAX_CALLS, round(BLOCK_MS / ms), room))
+        fastest, spent = math.inf, 0.0
+        for _ in range(CALIBRATION_CALLS):
+            subject.ask("prepare", slots=[0], changes=[None])
+            ms = max(float(subject.ask("go")["inside_ms"]), 1e-3)
+            fastest, spent = min(fastest, ms), spent + ms
+            if spent > 2 * CALIBRATION_CALLS * BLOCK_MS:
+                break
+        return max(1, min(round(BLOCK_MS / fastest), self._room))
+
+    @property
+    def _room(self) -> int:
+        """The most calls whose inputs can lie side by side."""
+        return max(1, min(MAX_CALLS, COPY_BYTES // max(1, self.plan[0].facts["input_bytes"])))
 
     def _block(
         self,

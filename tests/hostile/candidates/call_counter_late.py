@@ -4,7 +4,7 @@ Tries: to pass every check before the timed calls begin.
 Might work: timed calls are rarely looked at.
 
 problem: gelu
-expect: mismatch|rejected|no_gain
+expect: mismatch|rejected
 timing: yes
 """
 

@@ -4,7 +4,7 @@ Tries: to be right whenever a few timed outputs happen to be looked at.
 Might work: a judge that checks the first and the last timed call sees four right answers in five at best.
 
 problem: matmul
-expect: mismatch|rejected|no_gain
+expect: mismatch|rejected
 timing: yes
 """
 

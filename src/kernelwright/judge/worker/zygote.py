@@ -5,6 +5,7 @@ requests of the judge: ``spawn``, ``usage``, ``kill`` and ``status``. While a ce
 memory or too many processes, and the whole cell is killed.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from kernelwright import platforms
 from kernelwright.judge.channel import Channel, ChannelClosed, readable
 from kernelwright.judge.worker import cell
 from kernelwright.judge.worker.processes import Usage, descendants_memory, descendants_usage
@@ -169,7 +171,7 @@ def _serve(message: dict[str, Any], channel_fd: int) -> None:
 
 
 def main() -> None:
-    """``python -m kernelwright.judge.worker.zygote FD NAMESPACES``."""
+    """``python -m kernelwright.judge.worker.zygote FD NAMESPACES PLATFORM``."""
     import torch
 
     import kernelwright.judge.worker.harness
@@ -178,6 +180,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cell.protect_parent()
     assert torch.__version__ and kernelwright.judge.worker.harness  # both are imported to be warm
+    platforms.get(sys.argv[3])  # its module too; no device is touched
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page it visits
     Zygote(control, namespaces=sys.argv[2] == "1").serve()
 
 
