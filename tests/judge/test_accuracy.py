@@ -424,3 +424,33 @@ def test_one_rounding_unit_moves_by_half_an_eps():
     )
     assert 400 < int((moved > x).sum()) < 600
     assert one_rounding_unit(torch.arange(3), 0).dtype == torch.int64
+
+
+@given(seeds, st.sampled_from([(16, 5), (1000,), (64, 64), (3, 1, 200, 7)]), st.integers(0, 79))
+def test_near_passes_what_is_accurate_and_stops_what_is_stale(seed, shape, place):
+    r = exact(seed, shape)
+    moved = r.clone()
+    moved.reshape(-1)[place] = 1.5 + r.abs().max()
+    near = Yardstick(noisy(r, 1e-7, seed + 1), r).near(noisy(moved, 1e-7, seed + 2))
+    assert near is not None
+    honest, stale = near.compare(noisy(moved, 1e-7, seed + 3)), near.compare(noisy(r, 1e-7, seed + 1))
+    assert all(honest.failure(precision) is None for precision in Precision)
+    assert all(stale.failure(precision) is not None for precision in Precision)
+
+
+def test_near_still_stops_lower_precision():
+    r, moved = exact(0, (64, 64)), exact(1, (64, 64))
+    near = Yardstick(noisy(r, 1e-7, 2), r).near(noisy(moved, 1e-7, 3))
+    assert near is not None
+    assert near.compare(moved.float().bfloat16().float()).failure(Precision.STRICT).rule == "norm"
+    assert near.compare(noisy(moved, 3e-4, 4)).failure(Precision.STRICT).rule == "norm"
+
+
+def test_near_is_not_there_for_answers_that_need_the_whole_yardstick():
+    r = exact(0, (64,))
+    holes = r.clone()
+    holes[3] = math.inf
+    assert Yardstick(holes.float(), holes).near(noisy(r, 1e-7, 1)) is None
+    assert Yardstick(r.float(), r).near(r.float()[:32]) is None
+    assert Yardstick(r.float(), r).near((r.float(), r.float())) is None
+    assert Yardstick(torch.arange(9), torch.arange(9)).near(torch.arange(9) + 1) is not None

@@ -4,6 +4,7 @@
 adds the draws of one candidate up. The rule for one tensor, and its reasons, stand in ``yardstick.py``.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,26 @@ class Yardstick:
         self.leaves: list[tuple[str, Any, FloatYardstick | ExactYardstick | None]] = []
         for (path, e), (_, r), (_, p) in zip(*parts, strict=True):
             self.leaves.append((path, e, _yardstick(path, e, r, None if conditioned is None else p)))
+
+    def near(self, eager: Any) -> "Yardstick | None":
+        """What outputs must be on inputs that differ in one element, where eager answers ``eager``: no float64 run.
+
+        Demands a little less than a yardstick of its own, so a failure calls for one. ``None`` where there is no such
+        shortcut.
+        """
+        found = leaves(eager)
+        if [path for path, _ in found] != [path for path, *_ in self.leaves]:
+            return None
+        other = copy.copy(self)
+        other.leaves = []
+        for (path, value), (_, expected, yardstick) in zip(found, self.leaves, strict=True):
+            if _unlike(path, value, expected, self.draw) is not None:
+                return None
+            moved = None if yardstick is None else yardstick.near(_real(_tensor(value)))
+            if moved is None and yardstick is not None:
+                return None
+            other.leaves.append((path, value, moved))
+        return other
 
     def compare(self, candidate: Any) -> "DrawComparison":
         """Compares a whole output. What the candidate hands over never raises: it comes back as a failure."""

@@ -88,11 +88,6 @@ def tight_enough(interval: Interval, half_width: float = 0.01) -> bool:
     return reach <= half_width * interval.median
 
 
-def next_look(pairs: int) -> int | None:
-    """The next number of pairs at which to look, after ``pairs``; ``None`` past the last."""
-    return next((look for look in LOOKS if look > pairs), None)
-
-
 def call(
     baseline_blocks: Sequence[float] | Sequence[Sequence[float]],
     candidate_blocks: Sequence[float] | Sequence[Sequence[float]],

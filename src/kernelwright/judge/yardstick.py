@@ -32,6 +32,7 @@ products in tf32 came to 150 times the bound on inputs around zero and to 5 time
 errors average out. One serial accumulator over 1e5 and more elements fails: PyTorch's sums are 30 times as accurate.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -257,6 +258,22 @@ class FloatYardstick:
             lost=4 * max(e.lost, p.lost) + 8 + self.count / 1024,
         )
 
+    def near(self, eager: torch.Tensor) -> "FloatYardstick | None":
+        """The same demands for inputs that differ in one element, held against what eager answers to those.
+
+        Saves the runs in float64: who keeps a bound against float64 keeps that bound plus eager's own error against
+        eager. ``None`` where values that are not finite or leave the range ask for the whole yardstick.
+        """
+        if self.holes is not None or self.unit != 1.0:
+            return None
+        other = copy.copy(self)
+        other.eager = eager
+        other._ref = other._eager = _flat(eager)
+        e, b = self.errors, self.bounds
+        other.bounds = Errors(b.norm + e.norm, b.worst + e.worst, b.small + e.small, b.lost + e.lost)
+        other.errors = Errors()
+        return other
+
     def compare(self, candidate: torch.Tensor, draw: str, stress: bool) -> "LeafComparison":
         """Holds a tensor of the same shape and dtype against this yardstick under all named precisions."""
         x = _flat(candidate)
@@ -376,6 +393,13 @@ class ExactYardstick:
         if conditioned is not None:
             ties = max(ties, int((_flat(conditioned).to(eager.device) != self._ref).sum()))
         self.allowed = min(4 * ties, eager.numel() // 4)
+
+    def near(self, eager: torch.Tensor) -> "ExactYardstick":
+        """The same demands for inputs that differ in one element, held against what eager answers to those."""
+        other = copy.copy(self)
+        other.eager = eager
+        other._ref = other._eager = _flat(eager)
+        return other
 
     def compare(self, candidate: torch.Tensor, draw: str, stress: bool) -> "LeafComparison":
         """Every named precision asks the same of integers; a stress draw too."""

@@ -127,6 +127,16 @@ class Draws:
         change_element(inputs, change)
         return self._make(inputs, seed, CHANGED)
 
+    def eager_on_changed(self, seed: int, change: dict[str, Any]) -> Any:
+        """Only eager's answer to a natural draw with one element changed."""
+        given = copy_inputs(self.get(seed, NATURAL).inputs)
+        change_element(given, change)
+        with torch.no_grad():
+            torch.manual_seed(seed)
+            eager = wire.plain(self.model(*given))
+        self.platform.synchronize()
+        return self._detached(eager, given)
+
     def _make(self, inputs: Any, seed: int, kind: str) -> Draw:
         began = time.perf_counter()
         given = copy_inputs(inputs)

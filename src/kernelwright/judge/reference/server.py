@@ -168,16 +168,21 @@ class Server:
 
     def on_check_timed(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Outputs of a call whose inputs had one element changed; ``at`` picks one of several in the file."""
-        began = time.perf_counter()
-        change = message["change"]
-        draw = self.draws.changed(message["seed"], change) if change else self.draws.get(message["seed"], NATURAL)
-        seconds = time.perf_counter() - began
         try:
             outputs = wire.unpack(fds[0], device=self.platform.device)
             outputs = outputs["outputs"] if message["at"] is None else outputs[message["at"]]
         except (wire.WireError, KeyError, TypeError, IndexError) as error:
             return {"broken": f"{error}"}, ()
-        return _compare(draw, outputs)[1] | {"seconds": seconds}, ()
+        seed, change = message["seed"], message["change"]
+        if change is None:
+            return _compare(self.draws.get(seed, NATURAL), outputs)[1] | {"seconds": 0.0}, ()
+        began = time.perf_counter()
+        eager = self.draws.eager_on_changed(seed, change)
+        seconds = time.perf_counter() - began
+        if _passes_near(self.draws.get(seed, NATURAL), eager, outputs):
+            return {"failures": {}, "seconds": seconds}, ()
+        draw = self.draws.changed(seed, change)  # nothing is refused without the whole yardstick
+        return _compare(draw, outputs)[1] | {"seconds": seconds + draw.seconds}, ()
 
     def on_check_repeat(self, _message: dict[str, Any], fds: list[int]) -> Reply:
         """Whether the same inputs, given a second time, brought bitwise the same outputs."""
@@ -271,6 +276,15 @@ def _compare(draw: Draw, outputs: Any) -> tuple[DrawComparison | None, dict[str,
     with few_threads(tensor_bytes(outputs)):
         comparison = draw.yardstick.compare(outputs)
     return comparison, _failures(comparison)
+
+
+def _passes_near(draw: Draw, eager: Any, outputs: Any) -> bool:
+    """Whether outputs surely pass on inputs that differ from the draw's in one element, by eager's answer to them."""
+    if flatten(eager)[1] != flatten(outputs)[1]:
+        return False
+    with few_threads(tensor_bytes(outputs)):
+        yardstick = draw.yardstick.near(eager)
+        return yardstick is not None and not _failures(yardstick.compare(outputs))["failures"]
 
 
 def _failures(comparison: DrawComparison) -> dict[str, Any]:
