@@ -135,3 +135,10 @@ def test_the_paired_ratio_decides_between_eager_and_a_baseline() -> None:
     assert outcome.speedup.eager == iv(1.5, 1.9, 2.1)
     lucky = COMPILE.model_copy(update={"vs_eager": iv(0.8, 1.1, 1.3)})
     assert choose([], (EAGER, lucky), ()).winner == "eager"
+
+
+def test_a_baseline_that_is_surely_faster_stays_before_one_that_may_be() -> None:
+    maybe = BaselineTiming(name="compile", ms=iv(0.8, 1.0, 2.2), vs_eager=iv(0.6, 1.1, 2.0))
+    surely = BaselineTiming(name="onnxruntime", ms=iv(1.0, 1.1, 1.2), vs_eager=iv(1.3, 1.5, 1.7))
+    slower = BaselineTiming(name="compile-max-autotune", ms=iv(1.2, 1.3, 1.4), vs_eager=iv(1.1, 1.2, 1.3))
+    assert choose([], (EAGER, maybe, surely, slower), ()).winner == "onnxruntime"

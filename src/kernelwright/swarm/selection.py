@@ -33,13 +33,16 @@ def _holds_against_eager(attempt: Attempt) -> bool:
 
 
 def best_baseline(baselines: Iterable[BaselineTiming]) -> BaselineTiming | None:
-    """The baseline that stays: the fastest, but eager itself unless the fastest was faster beside it, beyond noise."""
+    """The baseline that stays: of those that were faster than eager beyond noise the fastest, else eager itself.
+
+    Where eager was not timed, the fastest of what was.
+    """
     timed = {b.name: b for b in baselines if b.ms is not None}
-    fastest = min(timed.values(), key=lambda b: b.ms.median if b.ms else float("inf"), default=None)
-    if fastest is None or "eager" not in timed:
-        return fastest
-    ratio = _against_eager(fastest, timed["eager"])
-    return fastest if ratio is not None and ratio.low > 1.0 else timed["eager"]
+    if "eager" not in timed:
+        return min(timed.values(), key=lambda b: b.ms.median if b.ms else float("inf"), default=None)
+    ratios = {name: _against_eager(b, timed["eager"]) for name, b in timed.items() if name != "eager"}
+    faster = {name: ratio.median for name, ratio in ratios.items() if ratio is not None and ratio.low > 1.0}
+    return timed[max(faster, key=lambda name: faster[name])] if faster else timed["eager"]
 
 
 def _against_eager(baseline: BaselineTiming, eager: BaselineTiming) -> Interval | None:
