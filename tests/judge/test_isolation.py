@@ -137,3 +137,18 @@ def test_without_a_sandbox_trusted_code_runs_in_a_directory_that_is_removed():
         assert Path(directory).is_dir()
         worker.close()
         assert not Path(directory).exists()
+
+
+def test_a_process_that_was_forked_ahead_and_died_is_replaced():
+    with Nursery(choose(), "cpu") as nursery:
+        assert "error" not in run(nursery, "pass")[0]
+        for number in range(1, 4):  # whichever is waiting now
+            nursery.call({"op": "kill", "cell": number})
+        assert "error" not in run(nursery, "pass")[0]
+
+
+def test_other_bounds_get_a_process_of_their_own():
+    with Nursery(choose(), "cpu") as nursery:
+        run(nursery, "pass")
+        bound = "import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+        assert [run(nursery, bound, limit)[1].strip() for limit in (5.0, 5.0, 9.0)] == ["380", "380", "636"]

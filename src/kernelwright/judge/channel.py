@@ -54,6 +54,10 @@ class Channel:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def ready(self, seconds: float | None) -> bool:
+        """Whether something is there to receive within ``seconds``: on the socket, or read with the message before."""
+        return bool(self._buffer) or readable(self.fileno(), seconds)
+
     def send(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
         body = json.dumps(message).encode()
         data = memoryview(_HEAD.pack(len(body), len(fds)) + body)

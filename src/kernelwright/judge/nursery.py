@@ -1,6 +1,7 @@
 """The judge's side of the sandbox: start warm parents, get candidates' processes from them, watch and end them."""
 
 import itertools
+import math
 import os
 import shutil
 import signal
@@ -52,6 +53,17 @@ def worker_environment(scratch: str) -> dict[str, str]:
     }
 
 
+def _bounds(memory_limit: int, process_limit: int, time_limit: float) -> dict[str, int]:
+    """What the warm parent and the kernel hold a process to."""
+    return {
+        "memory_bytes": memory_limit,
+        "file_bytes": max(memory_limit, 1 << 30),
+        "max_processes": process_limit,
+        "scratch_bytes": min(2 << 30, memory_limit // 2),
+        "cpu_seconds": int(time_limit * 64) + 60,
+    }
+
+
 class _Tail:
     """Reads a pipe in the background and keeps its last bytes, so that a flood of prints costs nothing."""
 
@@ -84,16 +96,15 @@ class _Tail:
 class Worker:
     """One candidate's process. Requests raise ``Stopped`` when it dies, hangs or breaks the protocol."""
 
-    def __init__(
-        self, nursery: "Nursery", number: int, channel: Channel, output: _Tail, started: float, deadline: float
-    ):
+    def __init__(self, nursery: "Nursery", number: int, channel: Channel, output: _Tail):
         self._nursery = nursery
         self._number = number
         self._channel = channel
         self._output = output
         self._ids = itertools.count(1)
-        self._deadline = deadline
-        self.start_seconds = started
+        self._deadline = math.inf
+        self.start_seconds = 0.0
+        """How long the judge waited for this process to be there."""
         self.waited = 0.0
         """Wall seconds spent waiting for this process, everything inside it included."""
 
@@ -139,6 +150,10 @@ class Worker:
     def cpu_seconds(self) -> float:
         """CPU time that all processes of this candidate have used so far, as the warm parent counts it."""
         return float(self._nursery.call({"op": "usage", "cell": self._number})["cpu_seconds"])
+
+    def alive(self) -> bool:
+        """Whether nothing has come from a process that was not asked anything yet: neither words nor its end."""
+        return not self._channel.ready(0)
 
     def printed(self) -> str:
         return self._output.text()
@@ -187,6 +202,7 @@ class Nursery:
         self._cell_directories: dict[int, Path] = {}
         self._ready = False
         self._unanswered = 0
+        self._next: tuple[dict[str, int], Worker] | None = None
         self._start()
 
     def _start(self) -> None:
@@ -232,9 +248,32 @@ class Nursery:
         return reply
 
     def spawn(self, *, memory_limit: int, process_limit: int, time_limit: float) -> Worker:
-        """A new process that held no other candidate."""
+        """A process that held no other candidate. The next one is forked meanwhile, so that nobody waits for it."""
         self.await_ready()
         began = time.monotonic()
+        bounds = _bounds(memory_limit, process_limit, time_limit)
+        worker = self._take_next(bounds) or self._fork(bounds)
+        worker.extend(time_limit)
+        worker.ask("hello")
+        worker.start_seconds = time.monotonic() - began
+        if self._namespaces:
+            self._next = (bounds, self._fork(bounds))
+        return worker
+
+    def _take_next(self, bounds: dict[str, int]) -> Worker | None:
+        """The process that was forked ahead, where it is alive and has these bounds."""
+        ahead, self._next = self._next, None
+        if ahead is None:
+            return None
+        made_with, worker = ahead
+        if made_with == bounds and worker.alive():
+            return worker
+        worker.close()
+        return None
+
+    def _fork(self, bounds: dict[str, int]) -> Worker:
+        """Ask for a process; it answers its first request as soon as it is up."""
+        assert self._control is not None
         number = next(self._numbers)
         ours, theirs = Channel.pair()
         read_end, write_end = os.pipe()
@@ -244,22 +283,14 @@ class Nursery:
             own.mkdir()
             self._cell_directories[number] = own
             directory = str(own)
-        assert self._control is not None
-        self._settle()
-        self._control.send({
-            "op": "spawn", "cell": number, "namespaces": self._namespaces, "platform": self.platform,
-            "memory_bytes": memory_limit, "file_bytes": max(memory_limit, 1 << 30), "max_processes": process_limit,
-            "scratch_bytes": min(2 << 30, memory_limit // 2), "cpu_seconds": int(time_limit * 64) + 60,
-            "directory": directory,
-        }, (theirs.fileno(), write_end))  # fmt: skip
-        reply, _ = self._control.receive(START_SECONDS)
-        assert reply["op"] == "spawned"
+        self._control.send(
+            {"op": "spawn", "cell": number, "platform": self.platform, "directory": directory, **bounds},
+            (theirs.fileno(), write_end),
+        )
+        self._unanswered += 1
         theirs.close()
         os.close(write_end)
-        worker = Worker(self, number, ours, _Tail(read_end), 0.0, time.monotonic() + time_limit)
-        worker.ask("hello")
-        worker.start_seconds = time.monotonic() - began
-        return worker
+        return Worker(self, number, ours, _Tail(read_end))
 
     def _settle(self) -> None:
         """Take the answers that nobody waited for."""
@@ -281,6 +312,9 @@ class Nursery:
             self._start()
 
     def _stop(self) -> None:
+        if self._next is not None:
+            self._next[1].close()
+            self._next = None
         if self._control is not None:
             self._control.close()
         if self._process is not None:

@@ -44,7 +44,7 @@ class Zygote:
             self.namespaces = cell.namespaces_work()
         self.control.send({"op": "ready", "pid": os.getpid(), "namespaces": self.namespaces})
         while True:
-            if not readable(self.control.fileno(), WATCH_SECONDS if self.cells else None):
+            if not self.control.ready(WATCH_SECONDS if self.cells else None):
                 self.watch()
                 continue
             try:
