@@ -83,6 +83,7 @@ def extras() -> tuple[Check, ...]:
         _package("egglog", "pip install 'kernelwright[rewrite]'"),
         _package("onnxruntime", "pip install 'kernelwright[onnx]'"),
         _package("triton", "pip install triton" if sys.platform == "linux" else ""),
+        _metal_toolchain(),
     )
 
 
@@ -161,6 +162,16 @@ def _package(name: str, fix: str) -> Check:
     if importlib.util.find_spec(name) is None:
         return Check(name=name, available=False, detail=f"{name} is not installed", fix=fix)
     return Check(name=name, available=True, detail=package_version(name) or "")
+
+
+def _metal_toolchain() -> Check:
+    from kernelwright.metal.errors import ToolchainMissing
+    from kernelwright.metal.toolchain import INSTALL, find
+
+    try:
+        return Check(name="metal toolchain", available=True, detail=find().name)
+    except ToolchainMissing as error:
+        return Check(name="metal toolchain", available=False, detail=str(error), fix=INSTALL)
 
 
 def _system(debian: str, mac: str) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from kernelwright.cli.doctor import doctor
 from kernelwright.cli.judge import judge
+from kernelwright.cli.metal import app as metal
 from kernelwright.cli.optimize import optimize
 from kernelwright.cli.runs import runs
 from kernelwright.cli.show import show
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (optimize, judge, doctor, runs, show):
     app.command()(command)
+app.add_typer(metal, name="metal")
 
 
 def _version(wanted: bool) -> None:

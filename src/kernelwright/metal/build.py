@@ -1,0 +1,131 @@
+"""From translated C++ to shared libraries: the programs, the precompiled prelude and the runtime. Imports no torch.
+
+What every program shares, the headers and the runtime library, is compiled on first use and kept (see ``cache.py``):
+a program then costs one run of the compiler over its own text and one of the linker.
+"""
+
+import ctypes
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from kernelwright.metal import cache as disk
+from kernelwright.metal.preprocess import HEADERS
+from kernelwright.metal.toolchain import Toolchain, run
+
+RUNTIME = Path(__file__).parent / "runtime"
+
+_LANGUAGE = (
+    "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti", "-fPIC",
+    "-fvisibility=hidden", "-w", "-fno-strict-aliasing", "-fno-threadsafe-statics",
+    "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20", "-fno-omit-frame-pointer",
+    "-fno-builtin-bcmp", "-ftemplate-depth=2000",
+)  # fmt: skip
+_FAST = ("-O2", "-march=native")
+_CHECKED = (
+    # Every access to memory becomes a call. The runtime answers for both sanitizers: their libraries are not linked.
+    # Vectorised code would have other accesses than the source. Line tables say where an access stands.
+    "-O1", "-DKW_CHECKED=1", "-fsanitize=thread,array-bounds,integer-divide-by-zero,alignment",
+    "-mllvm", "-tsan-instrument-atomics=0", "-mllvm", "-tsan-instrument-func-entry-exit=0",
+    "-mllvm", "-tsan-handle-cxx-exceptions=0",
+    "-fno-vectorize", "-fno-slp-vectorize", "-gline-tables-only", "-gdwarf-4",
+)  # fmt: skip
+_CHECKED_X86 = ("-mf16c", "-mavx2", "-mfma")
+_RUNTIME = (
+    "-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics",
+    "-fvisibility=hidden", "-fno-omit-frame-pointer",
+)  # fmt: skip
+_SHARED = ("-shared", "--eh-frame-hdr")
+
+PRELUDE = """\
+// Code of these functions is counted to the line that calls them: reports name the user's lines.
+#pragma clang attribute push(__attribute__((nodebug)), apply_to = hasType(functionType))
+#include "kw_prelude.h"
+#pragma clang attribute pop
+"""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """One toolchain in one mode. ``checked`` programs tell the runtime about each access to memory."""
+
+    toolchain: Toolchain
+    checked: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        if not self.checked:
+            return _LANGUAGE + _FAST
+        return _LANGUAGE + _CHECKED + (_CHECKED_X86 if platform.machine() == "x86_64" else ())
+
+    @property
+    def identity(self) -> str:
+        """Names everything but a program's own text that its machine code depends on."""
+        machine = _processor() if not self.checked else platform.machine()
+        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE)
+
+    def program(self, text: str, folder: Path) -> Path:
+        """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
+        code, library = folder / "program.o", folder / "program.so"
+        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
+        run(command, text)
+        run([*self.toolchain.linker, *_SHARED, "-o", str(library), str(code), *system_libraries("libm.so.6")])
+        code.unlink()
+        return library
+
+    def prelude(self) -> Path:
+        """Our headers, parsed once for all programs."""
+
+        def make(folder: Path) -> None:
+            flags = [word if word != "c++" else "c++-header" for word in self.flags]
+            stamps = ("-Xclang", "-fno-pch-timestamp")  # the entry's name stands for the content
+            command = [*self.toolchain.clang, *flags, *stamps, "-I", str(HEADERS), "-", "-o", f"{folder}/prelude.pch"]
+            run(command, PRELUDE)
+
+        return disk.entry("prelude", self.identity, make, once=True) / "prelude.pch"
+
+
+def runtime_library(toolchain: Toolchain) -> Path:
+    """The library that runs kernels, one for all programs of this machine."""
+    flags = (*_RUNTIME, *toolchain.system_headers)
+    sources = sorted(RUNTIME.glob("*.cpp"))
+
+    def make(folder: Path) -> None:
+        objects: list[str] = []
+        for source in sources:
+            code = str(folder / f"{source.stem}.o")
+            run([*toolchain.clang, *flags, "-I", str(HEADERS), "-I", str(RUNTIME), "-c", str(source), "-o", code])
+            objects.append(code)
+        libraries = system_libraries("libm.so.6", "libc.so.6")
+        run([*toolchain.linker, *_SHARED, "-Bsymbolic", "-o", str(folder / "libkw_metal.so"), *objects, *libraries])
+        for code in objects:
+            Path(code).unlink()
+
+    name = disk.key(toolchain, flags, sources_digest(RUNTIME), sources_digest(HEADERS))
+    return disk.entry("runtime", name, make, once=True) / "libkw_metal.so"
+
+
+@cache
+def system_libraries(*names: str) -> tuple[str, ...]:
+    """Paths of system libraries in this process: linking against them picks the current version of each symbol."""
+    for name in names:
+        ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+    with Path("/proc/self/maps").open() as maps:
+        loaded = {line.split(maxsplit=5)[-1].strip() for line in maps if ".so" in line}
+    return tuple(next(path for path in loaded if Path(path).name == name) for name in names)
+
+
+@cache
+def sources_digest(folder: Path, pattern: str = "**/*") -> str:
+    """Of the files in a folder. An edit is seen by the next process."""
+    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return disk.key(*((str(path.relative_to(folder)), path.read_bytes()) for path in files))
+
+
+@cache
+def _processor() -> str:
+    """What ``-march=native`` depends on: a cache may be shared by machines that can do different things."""
+    with Path("/proc/cpuinfo").open() as facts:
+        lines = {line.strip() for line in facts if line.startswith(("flags", "Features", "model name", "CPU part"))}
+    return disk.key(platform.machine(), *sorted(lines))

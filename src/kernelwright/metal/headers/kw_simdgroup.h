@@ -1,0 +1,188 @@
+// SIMD-group and quad-group functions: sections 6.9.2 to 6.9.4 of the Metal Shading Language Specification 3.2.
+#pragma once
+#include "kw_lanes.h"
+
+namespace kw {
+struct Sum {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(a + b); }
+  template <class T> static KW_FUNC T identity() { return T(0); }
+};
+struct Product {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(a * b); }
+  template <class T> static KW_FUNC T identity() { return T(1); }
+};
+struct Smallest {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(metal::min(a, b)); }
+};
+struct Largest {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(metal::max(a, b)); }
+};
+struct AllBits {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(a & b); }
+};
+struct AnyBits {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(a | b); }
+};
+struct OddBits {
+  template <class T> static KW_FUNC T of(T a, T b) { return T(a ^ b); }
+};
+
+// Where a shuffle reads: a lane, and whether there has to be a thread.
+struct Source {
+  uint lane;
+  bool needed;
+};
+
+// The value of another lane. Without a thread there: the own value, and a report where the function needs one.
+template <class T> KW_FUNC T pick(const Lanes<T>& lanes, Source from, const char* file, uint line, const char* name) {
+  const bool there = lanes.has(from.lane);
+  const T value = lanes[there ? from.lane : lanes.lane];
+  if (!there && from.needed) bad_shuffle(from.lane, line, file, name);
+  return value;
+}
+
+// A group of `width` neighbouring lanes, as a SIMD-group (32), a quad (4) or a part of either is.
+struct Segment {
+  uint first, place, width;  // its first lane, where in it this thread is, how many lanes
+  KW_FUNC Segment(uint lane, uint width) : first(lane & ~(width - 1)), place(lane & (width - 1)), width(width) {}
+  // `delta` lanes up or down: the own lane where that leaves the segment.
+  KW_FUNC Source down(uint delta) const { return {place + delta < width ? first + place + delta : first + place, false}; }
+  KW_FUNC Source up(uint delta) const { return {place >= delta ? first + place - delta : first + place, false}; }
+  KW_FUNC Source rotated(uint delta) const { return {first + ((place + delta) & (width - 1)), true}; }
+};
+
+template <class T> struct Filled {
+  T data, filling;
+};
+
+// As if the filling stood behind (down) or before (up) the data, and all moved by `delta` lanes.
+template <class T> KW_FUNC T moved_in(const Lanes<Filled<T>>& lanes, uint source, bool filled) {
+  const Filled<T> found = lanes[lanes.has(source) ? source : lanes.lane];
+  return filled ? found.filling : found.data;
+}
+template <class T>
+KW_FUNC T fill_down(T data, T filling, uint delta, uint width, uint flags, const char* file, uint line, const char* name) {
+  const Lanes<Filled<T>> lanes = meet(Filled<T>{data, filling}, flags, file, line, name);
+  const Segment segment(lanes.lane, width);
+  const uint place = segment.place + delta;
+  return moved_in(lanes, segment.first + (place & (width - 1)), place >= width);
+}
+template <class T>
+KW_FUNC T fill_up(T data, T filling, uint delta, uint width, uint flags, const char* file, uint line, const char* name) {
+  const Lanes<Filled<T>> lanes = meet(Filled<T>{data, filling}, flags, file, line, name);
+  const Segment segment(lanes.lane, width);
+  return moved_in(lanes, segment.first + ((segment.place - delta) & (width - 1)), segment.place < delta);
+}
+
+KW_FUNC ulong ballot(bool vote, uint flags, const char* file, uint line, const char* name) {
+#ifdef __NVPTX__
+  const Lanes<uint> lanes = meet(uint(vote), flags, file, line, name);
+  return __nvvm_vote_ballot_sync(lanes.active, vote) & lanes.mask;
+#else
+  const uint mine = lane();
+  return fold<AnyBits>(meet(vote ? 1u << mine : 0u, flags, file, line, name));
+#endif
+}
+KW_FUNC ulong active(uint flags, const char* file, uint line, const char* name) {
+  return ballot(true, flags | among_active, file, line, name);
+}
+}  // namespace kw
+
+namespace metal {
+// The answers of a group's threads, one bit each. `Width`: threads in the group.
+template <uint Width> class kw_vote {
+ public:
+  typedef ulong vote_t;
+  explicit constexpr kw_vote(vote_t bits = 0) : bits(bits & every) {}
+  explicit constexpr operator vote_t() const { return bits; }
+  constexpr bool all() const { return bits == every; }
+  constexpr bool any() const { return bits != 0; }
+  friend constexpr kw_vote operator&(kw_vote a, kw_vote b) { return kw_vote(a.bits & b.bits); }
+  friend constexpr kw_vote operator|(kw_vote a, kw_vote b) { return kw_vote(a.bits | b.bits); }
+  friend constexpr kw_vote operator^(kw_vote a, kw_vote b) { return kw_vote(a.bits ^ b.bits); }
+  friend constexpr kw_vote operator~(kw_vote a) { return kw_vote(~a.bits); }
+  friend constexpr bool operator==(kw_vote a, kw_vote b) { return a.bits == b.bits; }
+  friend constexpr bool operator!=(kw_vote a, kw_vote b) { return a.bits != b.bits; }
+
+ private:
+  static constexpr vote_t every = (vote_t(1) << Width) - 1;
+  vote_t bits;
+};
+typedef kw_vote<32> simd_vote;
+typedef kw_vote<4> quad_vote;
+
+// The same functions for both kinds of groups. GROUP: simd or quad; WIDTH: its threads; AMONG: flags for meet().
+#define KW_REDUCTION(GROUP, AMONG, name, operation)                                                                   \
+  template <class T> KW_FUNC T GROUP##_##name(T data, KW_HERE) {                                                       \
+    return kw::fold<kw::operation>(kw::meet(data, AMONG, file, line, #GROUP "_" #name));                              \
+  }
+#define KW_SCAN(GROUP, AMONG, name, operation, inclusive)                                                             \
+  template <class T> KW_FUNC T GROUP##_##name(T data, KW_HERE) {                                                       \
+    return kw::scan<kw::operation, inclusive>(kw::meet(data, AMONG, file, line, #GROUP "_" #name));                   \
+  }
+#define KW_SHUFFLE(GROUP, AMONG, WIDTH, name, parameter, from)                                                        \
+  template <class T> KW_FUNC T GROUP##_##name(T data, ushort parameter, KW_HERE) {                                     \
+    const kw::Lanes<T> lanes = kw::meet(data, AMONG, file, line, #GROUP "_" #name);                                   \
+    const kw::Segment segment(lanes.lane, WIDTH);                                                                     \
+    return kw::pick(lanes, from, file, line, #GROUP "_" #name);                                                       \
+  }
+#define KW_FILL(GROUP, AMONG, WIDTH, name, function)                                                                  \
+  template <class T> KW_FUNC T GROUP##_##name(T data, kw::value_of<T> filling_data, ushort delta, KW_HERE) {           \
+    return kw::function<T>(data, filling_data, delta, WIDTH, AMONG, file, line, #GROUP "_" #name);                       \
+  }                                                                                                                   \
+  template <class T> KW_FUNC T GROUP##_##name(T data, kw::value_of<T> filling_data, ushort delta, ushort modulo,       \
+                                      KW_HERE) {                                                                      \
+    return kw::function<T>(data, filling_data, delta, modulo, AMONG, file, line, #GROUP "_" #name);                      \
+  }
+#define KW_GROUP_FUNCTIONS(GROUP, AMONG, WIDTH)                                                                       \
+  KW_REDUCTION(GROUP, AMONG, sum, Sum)                                                                                \
+  KW_REDUCTION(GROUP, AMONG, product, Product)                                                                        \
+  KW_REDUCTION(GROUP, AMONG, min, Smallest)                                                                           \
+  KW_REDUCTION(GROUP, AMONG, max, Largest)                                                                            \
+  KW_REDUCTION(GROUP, AMONG, and, AllBits)                                                                            \
+  KW_REDUCTION(GROUP, AMONG, or, AnyBits)                                                                             \
+  KW_REDUCTION(GROUP, AMONG, xor, OddBits)                                                                            \
+  KW_SCAN(GROUP, AMONG, prefix_inclusive_sum, Sum, true)                                                              \
+  KW_SCAN(GROUP, AMONG, prefix_exclusive_sum, Sum, false)                                                             \
+  KW_SCAN(GROUP, AMONG, prefix_inclusive_product, Product, true)                                                      \
+  KW_SCAN(GROUP, AMONG, prefix_exclusive_product, Product, false)                                                     \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, broadcast, broadcast_lane_id,                                                       \
+             (kw::Source{broadcast_lane_id < WIDTH ? segment.first + broadcast_lane_id : ~0u, true}))                 \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle, lane_id,                                                                   \
+             (kw::Source{lane_id < WIDTH ? segment.first + lane_id : ~0u, true}))                                     \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_xor, mask,                                                                  \
+             (kw::Source{(segment.place ^ mask) < WIDTH ? segment.first + (segment.place ^ mask) : ~0u, true}))       \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_down, delta, segment.down(delta))                                           \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_up, delta, segment.up(delta))                                               \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_rotate_down, delta, segment.rotated(delta))                                 \
+  KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_rotate_up, delta, segment.rotated(WIDTH - delta % WIDTH))                   \
+  KW_FILL(GROUP, AMONG, WIDTH, shuffle_and_fill_down, fill_down)                                                      \
+  KW_FILL(GROUP, AMONG, WIDTH, shuffle_and_fill_up, fill_up)                                                          \
+  template <class T> KW_FUNC T GROUP##_broadcast_first(T data, KW_HERE) {                                              \
+    const kw::Lanes<T> lanes = kw::meet(data, (AMONG) | kw::among_active, file, line, #GROUP "_broadcast_first");     \
+    return lanes[__builtin_ctz(lanes.members())];                                                                  \
+  }                                                                                                                   \
+  KW_FUNC GROUP##_vote GROUP##_ballot(bool expr, KW_HERE) {                                                           \
+    const ulong votes = kw::ballot(expr, (AMONG) | kw::among_active, file, line, #GROUP "_ballot");                   \
+    return GROUP##_vote(votes >> kw::Segment(kw::lane(), WIDTH).first);                                               \
+  }                                                                                                                   \
+  KW_FUNC GROUP##_vote GROUP##_active_threads_mask(KW_HERE) {                                                         \
+    const ulong votes = kw::active(AMONG, file, line, #GROUP "_active_threads_mask");                                 \
+    return GROUP##_vote(votes >> kw::Segment(kw::lane(), WIDTH).first);                                               \
+  }                                                                                                                   \
+  KW_FUNC bool GROUP##_is_first(KW_HERE) {                                                                            \
+    return kw::lane() == uint(__builtin_ctzl(kw::active(AMONG, file, line, #GROUP "_is_first")));                     \
+  }                                                                                                                   \
+  KW_FUNC bool GROUP##_any(bool expr, KW_HERE) { return kw::ballot(expr, AMONG, file, line, #GROUP "_any") != 0; }    \
+  KW_FUNC bool GROUP##_all(bool expr, KW_HERE) { return kw::ballot(!expr, AMONG, file, line, #GROUP "_all") == 0; }   \
+  KW_FUNC bool GROUP##_is_helper_thread() { return false; }
+
+KW_GROUP_FUNCTIONS(simd, 0u, 32u)
+KW_GROUP_FUNCTIONS(quad, kw::among_quad, 4u)
+
+#undef KW_GROUP_FUNCTIONS
+#undef KW_FILL
+#undef KW_SHUFFLE
+#undef KW_SCAN
+#undef KW_REDUCTION
+}  // namespace metal

@@ -1,0 +1,157 @@
+"""The way of a Metal source to a loadable program, in one screen. Imports no torch."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kernelwright.metal import cache, language, strict
+from kernelwright.metal.build import Builder, sources_digest
+from kernelwright.metal.contract import Diagnostic, KernelArgument, KernelSignature, Severity
+from kernelwright.metal.errors import MetalCompileError
+from kernelwright.metal.language.tokens import Place, SourceError, tokenize
+from kernelwright.metal.preprocess import preprocess
+from kernelwright.metal.toolchain import CompilerFailed, Toolchain, find
+
+Constants = Mapping[str | int, bool | int | float]
+"""Values of function constants, by name or by index."""
+
+_ROOM = Path(__file__).parent
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled Metal source."""
+
+    library: Path
+    kernels: tuple[KernelSignature, ...]
+    warnings: tuple[Diagnostic, ...]
+    toolchain: Toolchain
+    checked: bool
+
+
+def build(
+    source: str,
+    *,
+    checked: bool = False,
+    includes: Sequence[Path] = (),
+    defines: Mapping[str, str] | None = None,
+    constants: Constants | None = None,
+    file: str = "program.metal",
+) -> Program:
+    """Compiles a source, or finds it compiled.
+
+    Raises ``MetalCompileError`` when it is no Metal, ``ToolchainMissing`` when this machine cannot compile.
+    """
+    builder = Builder(find(), checked)
+    values = dict(constants or {})
+    try:
+        text = preprocess(source, builder.toolchain, includes=includes, defines=defines, file=file)
+    except CompilerFailed as error:
+        raise MetalCompileError(_with_lines(_explained(error), source, file)) from None
+
+    def make(folder: Path) -> None:
+        try:
+            kernels, warnings = _compile(text, values, builder, folder, file)
+        except MetalCompileError as error:
+            raise MetalCompileError(_with_lines(error.diagnostics, source, file)) from None
+        _write_record(folder, kernels, _with_lines(warnings, source, file))
+
+    name = cache.key(builder.identity, _translator(), text, sorted(values.items(), key=repr))
+    folder = cache.entry("programs", name, make)
+    kernels, warnings = _read_record(folder)
+    return Program(folder / "program.so", kernels, warnings, builder.toolchain, checked)
+
+
+def _compile(
+    text: str, constants: Constants, builder: Builder, folder: Path, file: str
+) -> tuple[tuple[KernelSignature, ...], tuple[Diagnostic, ...]]:
+    """Preprocessed text into ``folder``: rules of the language first, then translation, then the compiler."""
+    try:
+        tokens = tokenize(text, file)
+        diagnostics = strict.check(tokens)
+        if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
+            raise MetalCompileError(diagnostics)
+        translation = language.translate(tokens, constants=constants)
+    except SourceError as error:
+        raise MetalCompileError([Diagnostic(Severity.ERROR, error.message, error.place)]) from None
+    try:
+        builder.program(translation.text, folder)
+    except CompilerFailed as error:
+        raise MetalCompileError((*diagnostics, *_explained(error))) from None
+    return translation.kernels, diagnostics
+
+
+def _explained(error: CompilerFailed) -> tuple[Diagnostic, ...]:
+    """The compiler's errors in the user's terms. A compiler that broke off without one is no fault of the program."""
+    found = strict.explain(error.stderr)
+    if not found:
+        raise error
+    return found
+
+
+def _with_lines(diagnostics: Iterable[Diagnostic], source: str, file: str) -> tuple[Diagnostic, ...]:
+    """The diagnostics with the user's own lines, where they are known, and columns that count in these.
+
+    Before, text and column are those of the preprocessed or translated line.
+    """
+    texts: dict[str, list[str]] = {file: source.splitlines()}
+
+    def line(place: Place) -> str:
+        if place.file not in texts:
+            texts[place.file] = _lines_of(Path(place.file))
+        lines = texts[place.file]
+        return lines[place.line - 1].rstrip() if 0 < place.line <= len(lines) else ""
+
+    return tuple(_moved(d, line(d.place)) for d in diagnostics)
+
+
+def _moved(diagnostic: Diagnostic, line: str) -> Diagnostic:
+    """The diagnostic over the user's line, its column at the same occurrence of the same word."""
+    place, text = diagnostic.place, diagnostic.text
+    if not line or text in ("", line):
+        return replace(diagnostic, text=line or text)
+    found = _WORD.match(text, place.column - 1)
+    word = found.group() if found else ""
+    column = 0
+    if word:
+        same = [match.start() for match in _WORD.finditer(line) if match.group() == word]
+        before = sum(match.group() == word for match in _WORD.finditer(text, 0, place.column - 1))
+        column = same[min(before, len(same) - 1)] if same else 0
+    column = column or len(line) - len(line.lstrip())
+    return replace(diagnostic, text=line, place=replace(place, column=column + 1))
+
+
+def _lines_of(path: Path) -> list[str]:
+    """Of an included file; markers also name things that are no files."""
+    try:
+        return path.read_text(errors="replace").splitlines() if path.is_file() else []
+    except OSError:
+        return []
+
+
+def _translator() -> str:
+    """Names the code that turns Metal into C++."""
+    folders = (_ROOM, _ROOM / "language", _ROOM / "strict")
+    return cache.key(*(sources_digest(folder, "*.py") for folder in folders))
+
+
+def _write_record(folder: Path, kernels: Iterable[KernelSignature], warnings: Iterable[Diagnostic]) -> None:
+    record = {"kernels": [asdict(k) for k in kernels], "warnings": [asdict(w) for w in warnings]}
+    (folder / "program.json").write_text(json.dumps(record))
+
+
+def _read_record(folder: Path) -> tuple[tuple[KernelSignature, ...], tuple[Diagnostic, ...]]:
+    record: dict[str, Any] = json.loads((folder / "program.json").read_text())
+    kernels: list[KernelSignature] = []
+    for data in record["kernels"]:
+        arguments = tuple(KernelArgument(**argument) for argument in data["arguments"])
+        kernels.append(KernelSignature(**data | {"arguments": arguments, "place": Place(**data["place"])}))
+    warnings = [
+        Diagnostic(**data | {"place": Place(**data["place"]), "severity": Severity(data["severity"])})
+        for data in record["warnings"]
+    ]
+    return tuple(kernels), tuple(warnings)

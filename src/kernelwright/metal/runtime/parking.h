@@ -1,0 +1,12 @@
+// Threads that wait for a number to change.
+#pragma once
+#include "platform.h"
+
+namespace kw {
+
+// Returns once *word differs from `value`: after a few microseconds of looking, the thread sleeps.
+void park_while(u32* word, u32 value);
+// Wakes all that sleep because of *word, which has been changed.
+void unpark(u32* word);
+
+}  // namespace kw
