@@ -76,7 +76,7 @@ static_assert(is_same_v<decltype(max(bfloat(1), bfloat(2))), float>);
 #define BESIDE(T) decltype(true ? declval<T>() : decltype(kw::beside(declval<T>()))(7))
 static_assert(is_same_v<BESIDE(bfloat), bfloat> && is_same_v<BESIDE(half), half> && is_same_v<BESIDE(uint), uint>);
 static_assert(is_same_v<BESIDE(char), int> && is_same_v<BESIDE(bool), int> && is_same_v<BESIDE(long), long>);
-static_assert(is_same_v<BESIDE(float4), float4> && is_same_v<BESIDE(const bfloat&), bfloat>);
+static_assert(is_same_v<BESIDE(float4), float4> && is_same_v<BESIDE(const bfloat&), const bfloat>);
 constexpr int* no_pointer = decltype(kw::beside((int*)nullptr))(0);
 struct Always { constexpr operator bool() const { return true; } };
 constexpr bfloat from_class() { bfloat b = Always(); int i = 2; i += b; i *= bfloat(1.5f); return b + i; }

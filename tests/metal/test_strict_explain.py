@@ -21,13 +21,33 @@ program.metal:12:9: error: no viable conversion from 'metal::vec<float, 4>' to '
 
 
 def test_an_error_keeps_its_place_and_line_and_speaks_of_metals_types():
-    error, note = strict.explain(CONVERSION)
+    (error,) = strict.explain(CONVERSION)  # candidates in our own headers help nobody
     assert error.severity is Severity.ERROR
     assert error.message == "no viable conversion from 'float4' to 'half4'"
     assert (error.place, error.text) == (Place("program.metal", 12, 9), "  half4 y = x;")
-    assert note.severity is Severity.NOTE
-    assert note.message.startswith("candidate constructor not viable: no known conversion from 'float4' to 'half'")
-    assert note.place == error.place  # a place in our own headers helps nobody
+
+
+def test_a_function_of_the_library_that_does_not_fit_says_why_once():
+    note = "/x/headers/kw_geometric.h:{}:3: note: candidate template ignored: disabled by 'enable_if' [with A = {}]\n"
+    found = strict.explain(
+        "a.metal:3:5: error: no matching function for call to 'dot'\n"
+        + note.format(10, "float") + note.format(20, "float") + note.format(30, "_Float16")
+        + "/x/headers/kw_geometric.h:40:1: note: candidate function\n"
+        + "/x/headers/kw_geometric.h:41:1: note: candidate function template not viable: "
+        "no known conversion from 'int' to 'const char *' for 2nd argument\n"
+    )  # fmt: skip
+    assert [d.message for d in found[1:]] == [
+        "candidate template ignored: disabled by 'enable_if' [with A = float]",
+        "candidate template ignored: disabled by 'enable_if' [with A = half]",
+    ]
+    assert {d.place for d in found} == {Place("a.metal", 3, 5)}
+
+
+def test_errors_that_only_our_headers_show_follow_from_others():
+    inner = "/x/headers/kw_types.h:83:10: error: size of '__builtin_bit_cast' source type differs\n"
+    outer = "a.metal:4:7: error: static assertion failed due to requirement 'sizeof(T) == 4': as_type needs 4 bytes\n"
+    assert [d.message for d in strict.explain(outer + inner)] == ["as_type needs 4 bytes"]
+    assert len(strict.explain(inner)) == 1
 
 
 def test_an_error_inside_our_headers_is_placed_where_the_user_led_to_it():

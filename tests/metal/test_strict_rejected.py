@@ -164,7 +164,7 @@ template <typename T> T sum(const threadgroup T* x, int n) { return x[0]; }"""),
     Case("vector-conversion", "Type Conv", kernel("  float3 x = float4(1); // here")),
     Case("vector-conversion", "Type Conv", kernel("  int2 a = 1;\n  uint2 b = 2;\n  a = b; // here")),
     Case("vector-conversion", "Type Conv", kernel("  uint2 a = 1;\n  uint n = a; // here")),
-    Case("bfloat-conversion", "2.1", kernel("  half h = 1;\n  bfloat b = h; // here")),
+    Case("bfloat-conversion", "Type Conv", kernel("  half h = 1;\n  bfloat b = h; // here")),
     # kernels
     Case("kernel-return", "5.1.3", "kernel float f(device float* x) { return x[0]; } // here"),
     Case("kernel-return", "5.1.3", "[[kernel]] int f(device float* x) { return 1; } // here"),

@@ -1,7 +1,7 @@
 """The judge's side of the sandbox: start warm parents, get candidates' processes from them, watch and end them."""
 
+import contextlib
 import itertools
-import math
 import os
 import shutil
 import signal
@@ -102,7 +102,7 @@ class Worker:
         self._channel = channel
         self._output = output
         self._ids = itertools.count(1)
-        self._deadline = math.inf
+        self._deadline = time.monotonic() + START_SECONDS
         self.start_seconds = 0.0
         """How long the judge waited for this process to be there."""
         self.waited = 0.0
@@ -150,10 +150,6 @@ class Worker:
     def cpu_seconds(self) -> float:
         """CPU time that all processes of this candidate have used so far, as the warm parent counts it."""
         return float(self._nursery.call({"op": "usage", "cell": self._number})["cpu_seconds"])
-
-    def alive(self) -> bool:
-        """Whether nothing has come from a process that was not asked anything yet: neither words nor its end."""
-        return not self._channel.ready(0)
 
     def printed(self) -> str:
         return self._output.text()
@@ -252,9 +248,11 @@ class Nursery:
         self.await_ready()
         began = time.monotonic()
         bounds = _bounds(memory_limit, process_limit, time_limit)
-        worker = self._take_next(bounds) or self._fork(bounds)
+        worker = self._take_next(bounds)
+        if worker is None:
+            worker = self._fork(bounds)
+            worker.ask("hello")
         worker.extend(time_limit)
-        worker.ask("hello")
         worker.start_seconds = time.monotonic() - began
         if self._namespaces:
             self._next = (bounds, self._fork(bounds))
@@ -266,8 +264,10 @@ class Nursery:
         if ahead is None:
             return None
         made_with, worker = ahead
-        if made_with == bounds and worker.alive():
-            return worker
+        if made_with == bounds:
+            with contextlib.suppress(Stopped):  # it ended before it held a candidate: another one takes its place
+                worker.ask("hello")
+                return worker
         worker.close()
         return None
 

@@ -80,7 +80,13 @@ using ::ushort;
 template <class To, class From>
 KW_FUNC constexpr To as_type(const From& from) {
   static_assert(sizeof(To) == sizeof(From), "as_type needs two types of the same size");
-  return __builtin_bit_cast(To, from);
+  if constexpr (__is_trivially_copyable(To) && __is_trivially_copyable(From)) {
+    return __builtin_bit_cast(To, from);
+  } else {  // vectors in checked programs
+    To to;
+    __builtin_memcpy(&to, &from, sizeof to);
+    return to;
+  }
 }
 namespace metal {
 using ::as_type;

@@ -117,6 +117,16 @@ template <class T, int N = 4>
 struct vec : kw::aligned_components<T, N> {
   typedef kw::aligned_components<T, N> kw_base;
   KW_CONSTRUCTORS(vec, kw_base)
+#ifdef KW_CHECKED
+  // No mere moving of bytes: of such copies the compiler does not check where they come from and go to.
+  KW_FUNC constexpr vec(const vec& other) : kw_base{} {
+    for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
+  }
+  KW_FUNC constexpr vec& operator=(const vec& other) {
+    for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
+    return *this;
+  }
+#endif
   KW_FUNC constexpr vec(const packed_vec<T, N>& other) : kw_base{} {
     for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
   }

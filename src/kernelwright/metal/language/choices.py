@@ -52,7 +52,9 @@ def _colon(code: Code, i: int) -> int | None:
 
 def _end(code: Code, i: int) -> int:
     """Behind the last answer, which begins at ``i``."""
-    while i < len(code) and code.texts[i] not in _ENDS:
+    nested = 0
+    while i < len(code) and (code.texts[i] not in _ENDS or (nested and code.texts[i] == ":")):
+        nested += {"?": 1, ":": -1}.get(code.texts[i], 0)
         i = (code.match[i] if code.texts[i] in ("(", "[", "{") else i) + 1
     return i
 

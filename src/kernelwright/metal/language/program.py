@@ -47,10 +47,10 @@ def translate(
     explicit = (found for found in declared if isinstance(found, Instantiation))
     variants = find_instantiations(attributes, explicit, kernels)
     waiting = Waiting(code, functions)
-    translate_choices(code)
     translate_constants(attributes, constants, integers)
     translate_storage(code, [body for function in functions if (body := function.body(code))])
     translate_addresses(code, declared)
+    translate_choices(code)  # last: it copies what the others have edited
 
     entries = [_plain(code, kernel, waiting) for kernel in kernels if not kernel.function.template]
     entries += [_variant(code, variant, waiting) for variant in variants]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from kernelwright.metal.contract import Severity
 from kernelwright.metal.strict import types
 from kernelwright.metal.strict.operands import Call, Operand, assignments, calls, operand, space_of
 from kernelwright.metal.strict.rules import Finding, rule
@@ -124,9 +123,10 @@ def vector_conversion(program: Program) -> Iterator[Finding]:
 
 
 @rule(
-    "bfloat-conversion", "2.1 Scalar Data Types", "Conversions between bfloat and half are written out.",
-    severity=Severity.WARNING,
-)  # fmt: skip
+    "bfloat-conversion",
+    _CONVERSIONS,
+    "Conversions of float and half to bfloat, and of bfloat to half, are written out.",
+)
 def bfloat_conversion(program: Program) -> Iterator[Finding]:
     for target, at, span in assignments(program):
         mine, other = _value_type(program, target), _type_of_expression(program, span)

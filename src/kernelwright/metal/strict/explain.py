@@ -33,6 +33,9 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bunsigned int\b", "uint"),
         (r"\bsigned char\b", "char"),
         (r"\bvec<(\w+), ([234])(?:u?l?)>", r"\1\2"),
+        (r"\b(packed_)?vec<(\w+)>", r"\1\g<2>4"),  # the length that is left out is 4
+        (r"\bvec<(\w+), \[\.\.\.\]>", r"vector of \1"),  # what two types have in common is left out
+        (r"\bvec<\[\.\.\.\], (\d)>", r"vector of \1"),
         (r"\bpacked_vec<(\w+), ([234])(?:u?l?)>", r"packed_\1\2"),
         (r"\bmatrix<(\w+), ([234])(?:u?l?), ([234])(?:u?l?)>", r"\1\2x\3"),
         (r"\bsimdgroup_matrix<(\w+), (\d)(?:u?l?), (\d)(?:u?l?)>", r"simdgroup_\1\2x\3"),
@@ -40,14 +43,23 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"'([^']*)' \(aka '\1'\)", r"'\1'"),
         (r"__attribute__\(\(always_inline\)\) ?", ""),
         (r"\s+\[-W[^\]]*\]$", ""),
+        (r"^static assertion failed due to requirement '.*': ", ""),
+        (r"^static assertion failed: ", ""),
+        (
+            r"^overload resolution selected deleted operator '(.+)'$",
+            r"Metal has no \1 for these two types, and converts neither: write the conversion",
+        ),
+        (r"^(read-only variable is not assignable|cannot assign to .*const-qualified.*)$", r"\1: it is constant"),
     )
 )
 _TELLS_NOTHING = re.compile(
-    r"expanded from macro|too many errors emitted|explicitly marked|address space overload|"
-    r"candidate template ignored: substitution failure|previous definition is here$|use -fdiagnostics"
+    r"expanded from macro|too many errors emitted|explicitly marked|address space overload|use -fdiagnostics"
 )
+_NOTE_OF_OURS = re.compile(r"candidate (?!constructor|(?:function|template) (?:has been|ignored: substitution)).*[:\[]")
+"""Notes in our headers that say something: why a function of the library did not fit."""
+_HIDDEN_PARAMETERS = re.compile(r"'const char \*'|at most \d+ arguments|requires \d+ arguments|operator")
+"""What speaks of parameters that users do not see: most functions of ours also take the place of the call."""
 _MISSING_HEADER = re.compile(r"'(?P<name>[^']+)' file not found")
-_CONSTANT_WRITE = re.compile(r"cannot assign to|read-only variable is not assignable")
 
 
 @dataclass(slots=True)
@@ -70,7 +82,8 @@ def explain(stderr: str) -> tuple[Diagnostic, ...]:
     """
     diagnostics: list[Diagnostic] = []
     errors = [m for m in _messages(stderr) if not _TELLS_NOTHING.search(m.message)]
-    for message in errors[:MOST_ERRORS]:
+    users = [m for m in errors if not _is_ours(_users_place(m)[0].file)]
+    for message in (users or errors)[:MOST_ERRORS]:  # what only our headers show follows from the others
         place, text = _users_place(message)
         diagnostics.append(_diagnostic(message, place, text))
         diagnostics += _notes(message, place)
@@ -142,8 +155,6 @@ def _diagnostic(message: _Message, place: Place, text: str) -> Diagnostic:
             said += ": the C++ standard library is not part of Metal, include <metal_stdlib>"
         elif "MetalPerformancePrimitives" in missing["name"] or missing["name"] == "metal_tensor":
             said = "refused: this program uses Apple's MetalPerformancePrimitives, which are not supported here"
-    elif _CONSTANT_WRITE.search(message.message) and re.search(r"\bconstant\b|const-qualified", message.message):
-        said += " (what is constant or const cannot be written)"
     return Diagnostic(severity, said, place, section, text)
 
 
@@ -154,18 +165,20 @@ def _is_standard(header: str) -> bool:
 
 def _notes(message: _Message, parent: Place) -> Iterator[Diagnostic]:
     """The notes that say something to the user; those in our headers are about the library's functions."""
-    kept = 0
+    kept: set[tuple[Place, str]] = set()
     for note in message.notes:
-        if kept == MOST_NOTES or _TELLS_NOTHING.search(note.message):
-            continue
         ours = _is_ours(note.place.file)
-        if ours and not note.message.startswith("candidate"):
-            continue
-        if not ours and note.place == parent:
-            continue
-        kept += 1
         place, text = (parent, "") if ours else (note.place, note.text)
-        yield Diagnostic(Severity.NOTE, in_users_terms(note.message), place, text=text)
+        said = in_users_terms(note.message)
+        silent = _TELLS_NOTHING.search(note.message) or (note.place == parent and not ours)
+        if ours and (_NOTE_OF_OURS.match(note.message) is None or _HIDDEN_PARAMETERS.search(note.message)):
+            silent = True
+        if ours and not message.message.startswith("no matching"):  # all conversions and operators of a type
+            silent = True
+        if silent or (place, said) in kept or len(kept) == MOST_NOTES:
+            continue
+        kept.add((place, said))
+        yield Diagnostic(Severity.NOTE, said, place, text=text)
 
 
 def in_users_terms(message: str) -> str:
