@@ -10,10 +10,6 @@ BUGS, CLEAN = cases("bugs"), cases("clean")
 pytestmark = pytest.mark.usefixtures("toolchain")
 
 
-ELEMENT_BY_ELEMENT = {"misaligned_float4", "misaligned_store", "misaligned_threadgroup"}
-"""Bugs that are not found yet: the compiler makes a vector access one access for each element before it is watched."""
-
-
 def _name(case: Case) -> str:
     return case.path.stem
 
@@ -26,9 +22,7 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("case", BUGS, ids=_name)
-def test_bug_is_found(case: Case, request: pytest.FixtureRequest) -> None:
-    if case.path.stem in ELEMENT_BY_ELEMENT:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="vector accesses are watched element by element"))
+def test_bug_is_found(case: Case) -> None:
     reports = case.reports()
     for expected in case.expected:
         assert any(expected.matches(report) for report in reports), f"{expected} is not in {reports}"

@@ -29,6 +29,8 @@ _CHECKED = (
     "-O1", "-DKW_CHECKED=1", "-fsanitize=thread,array-bounds,integer-divide-by-zero,alignment",
     "-mllvm", "-tsan-instrument-atomics=0", "-mllvm", "-tsan-instrument-func-entry-exit=0",
     "-mllvm", "-tsan-handle-cxx-exceptions=0",
+    # A loop that copies components must not become one copy of bytes: that one is moved to the line of its last use.
+    "-mllvm", "-disable-loop-idiom-memcpy",
     "-fno-vectorize", "-fno-slp-vectorize", "-gline-tables-only", "-gdwarf-4",
 )  # fmt: skip
 _CHECKED_X86 = ("-mf16c", "-mavx2", "-mfma")
