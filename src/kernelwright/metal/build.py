@@ -109,6 +109,14 @@ def runtime_library(toolchain: Toolchain) -> Path:
 
 
 @cache
+def prepare(toolchain: Toolchain) -> None:
+    """Builds what every program needs, so that a process that cannot write to the cache finds it there."""
+    runtime_library(toolchain)
+    for checked in (False, True):
+        Builder(toolchain, checked).prelude()
+
+
+@cache
 def system_libraries(*names: str) -> tuple[str, ...]:
     """Paths of system libraries in this process: linking against them picks the current version of each symbol."""
     for name in names:
