@@ -32,7 +32,7 @@ def kernel(read: int, flops: int = 0, memory: int = 0, group: tuple[int, int, in
 
 
 def times(*work: KernelWork) -> dict[str, tuple[float, str]]:
-    return {time.gpu: (time.milliseconds, time.bound) for time in modelled_times(work)}
+    return {time.gpu: (time.ms, time.bound) for time in modelled_times(work)}
 
 
 def test_figures_of_one_kernel():
@@ -42,7 +42,9 @@ def test_figures_of_one_kernel():
     assert work.coalescing == 4 / 10
     assert work.bank_efficiency == 2 / 64
     assert (work.groups_by_memory, work.groups_by_threads) == (3, 12)
+    assert work.resident_threadgroups == 3
     assert kernel(read=0).groups_by_memory is None
+    assert kernel(read=0).resident_threadgroups == 12
     assert kernel(read=0, flops=5).arithmetic_intensity == 0.0
     assert kernel(read=0, group=(32, 32, 1)).groups_by_threads == 3
 
@@ -64,8 +66,8 @@ def test_a_kernel_that_computes_is_modelled_where_the_rate_is_known():
 
 def test_kernels_run_one_after_the_other():
     moves, computes = kernel(read=400_000_000 - 4), kernel(read=0, flops=3 * 10_617_000_000)
-    milliseconds, bound = times(moves, computes)["M1 Max"]
-    assert milliseconds == pytest.approx(1.0 + 3.0)
+    ms, bound = times(moves, computes)["M1 Max"]
+    assert ms == pytest.approx(1.0 + 3.0)
     assert bound == "arithmetic"
     assert times(moves, moves, moves, moves, computes)["M1 Max"] == (pytest.approx(7.0), "bandwidth")
 

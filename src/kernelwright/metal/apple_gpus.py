@@ -65,7 +65,7 @@ class ModelledTime:
     """What kernels would take on one GPU at best. A model."""
 
     gpu: str
-    milliseconds: float
+    ms: float
     bound: Literal["bandwidth", "arithmetic"]
     """What takes most of it."""
 

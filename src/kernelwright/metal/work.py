@@ -153,6 +153,12 @@ class KernelWork:
         which the CPU does not tell, may make it fewer."""
         return CORE_THREADS // prod(self.group)
 
+    @property
+    def resident_threadgroups(self) -> int:
+        """Threadgroups that a core can hold at once: the smaller of the two limits. A model."""
+        by_memory, by_threads = self.groups_by_memory, self.groups_by_threads
+        return by_threads if by_memory is None else min(by_memory, by_threads)
+
 
 def _efficiency(accesses: list[AccessWork]) -> float:
     transactions = sum(access.transactions for access in accesses)

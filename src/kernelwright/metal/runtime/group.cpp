@@ -11,7 +11,7 @@ namespace kw {
 namespace {
 
 constexpr u32 spins_before_others = 64;
-constexpr u32 most_waits = 1u << 16;  // of one threadgroup, before what it waits for is taken never to come
+constexpr u32 most_waits = 1u << 18;  // of one threadgroup, before what it waits for is taken never to come
 
 u32 next_random(u32& state) {
   state ^= state << 13;
