@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from metal_programs import ADD
 
-from kernelwright.metal import cache, launch
+from kernelwright.metal import cache, counting, launch
 from kernelwright.metal.build import Builder, runtime_library
 from kernelwright.metal.errors import MetalCompileError
 from kernelwright.metal.preprocess import HEADERS, preprocess
 from kernelwright.metal.program import build
 from kernelwright.metal.toolchain import CompilerFailed, Toolchain, run
 
-RECORDS = (launch.KwLaunch, launch.KwArgumentInfo, launch.KwKernel, launch.KwReport)
+RECORDS = (launch.KwLaunch, launch.KwArgumentInfo, launch.KwKernel, launch.KwReport, counting.KwAccess)
 
 
 @pytest.fixture

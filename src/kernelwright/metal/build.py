@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from kernelwright.metal import cache as disk
+from kernelwright.metal import flops
 from kernelwright.metal.preprocess import HEADERS
 from kernelwright.metal.toolchain import Toolchain, run
 
@@ -31,8 +32,11 @@ _CHECKED = (
     "-mllvm", "-tsan-handle-cxx-exceptions=0",
     # A loop that copies components must not become one copy of bytes: that one is moved to the line of its last use.
     "-mllvm", "-disable-loop-idiom-memcpy",
+    # `x[i] += y` reads, too; without this only the write is announced.
+    "-mllvm", "-tsan-compound-read-before-write",
     "-fno-vectorize", "-fno-slp-vectorize", "-gline-tables-only", "-gdwarf-4",
 )  # fmt: skip
+_COUNTED = ("-x", "ir", "-O1", "-Xclang", "-disable-llvm-passes", "-fPIC", "-w")
 _CHECKED_X86 = ("-mf16c", "-mavx2", "-mfma")
 _RUNTIME = (
     "-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics",
@@ -59,7 +63,7 @@ class Builder:
     def flags(self) -> tuple[str, ...]:
         if not self.checked:
             return _LANGUAGE + _FAST
-        return _LANGUAGE + _CHECKED + (_CHECKED_X86 if platform.machine() == "x86_64" else ())
+        return _LANGUAGE + _CHECKED + _processor_flags()
 
     @property
     def identity(self) -> str:
@@ -70,8 +74,12 @@ class Builder:
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
         code, library = folder / "program.o", folder / "program.so"
-        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
-        run(command, text)
+        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-", "-o"]
+        if self.checked:
+            optimised = run([*command, "-", "-S", "-emit-llvm"], text)
+            command = [*self.toolchain.clang, *_COUNTED, *_processor_flags(), "-", "-o"]
+            text = flops.counted(optimised)
+        run([*command, str(code), "-c"], text)
         run([*self.toolchain.linker, *_SHARED, "-o", str(library), str(code), *system_libraries("libm.so.6")])
         code.unlink()
         return library
@@ -131,6 +139,11 @@ def sources_digest(folder: Path, pattern: str = "**/*") -> str:
     """Of the files in a folder. An edit is seen by the next process."""
     files = sorted(path for path in folder.glob(pattern) if path.is_file())
     return disk.key(*((str(path.relative_to(folder)), path.read_bytes()) for path in files))
+
+
+def _processor_flags() -> tuple[str, ...]:
+    """Of checked programs, which any processor of the kind can run."""
+    return _CHECKED_X86 if platform.machine() == "x86_64" else ()
 
 
 @cache

@@ -30,6 +30,7 @@ class _Row:
     address: int
     file: str
     line: int
+    column: int
     end: bool
     """The first address after a run of code: nothing is known from here on."""
 
@@ -62,6 +63,21 @@ class LineTable:
                 return Line(row.file, row.line)
             at -= 1
         return None
+
+    def expressions(self, skip: Callable[[str], bool] = lambda file: False) -> tuple[list[int], list[int]]:
+        """Addresses, ascending, and a number for the code from each to the next: the same for what comes from the same
+        line and column, 0 for what comes from none. ``skip`` as for ``find``.
+        """
+        numbers: dict[tuple[str, int, int], int] = {}
+        found: list[int] = []
+        for row in self._rows:
+            if row.end:
+                found.append(0)
+            elif row.line and not skip(row.file):
+                found.append(numbers.setdefault((row.file, row.line, row.column), len(numbers) + 1))
+            else:
+                found.append(found[-1] if found else 0)
+        return self._addresses, found
 
 
 class _Reader:
@@ -225,7 +241,7 @@ def _entries(unit: _Reader, strings: bytes, line_strings: bytes) -> list[tuple[s
 
 
 class _Machine:
-    """Runs a line program: the state machine of section 6.2.5, kept to address, file and line."""
+    """Runs a line program: the state machine of section 6.2.5, kept to address, file, line and column."""
 
     def __init__(self, unit: _Reader, header: _Header):
         self.unit, self.header = unit, header
@@ -233,7 +249,7 @@ class _Machine:
         self._restart()
 
     def _restart(self) -> None:
-        self.address, self.file, self.line = 0, 1, 1
+        self.address, self.file, self.line, self.column = 0, 1, 1, 0
 
     def rows(self) -> Iterator[_Row]:
         while self.unit.at < self.unit.end:
@@ -250,7 +266,7 @@ class _Machine:
                 self._restart()
 
     def _row(self, end: bool = False) -> _Row:
-        return _Row(self.address, self.header.files.get(self.file, ""), self.line, end)
+        return _Row(self.address, self.header.files.get(self.file, ""), self.line, self.column, end)
 
     def _special(self, opcode: int) -> None:
         steps, lines = divmod(opcode - self.first_special, self.header.line_range)
@@ -266,11 +282,13 @@ class _Machine:
                 self.line += unit.sleb()
             case 4:
                 self.file = unit.uleb()
+            case 5:
+                self.column = unit.uleb()
             case 8:
                 self.address += (255 - self.first_special) // self.header.line_range * self.header.minimum_length
             case 9:
                 self.address += unit.number(2)
-            case _:  # column, statement, block, prologue, epilogue, instruction set
+            case _:  # statement, block, prologue, epilogue, instruction set
                 for _ in range(self.header.opcode_lengths[opcode - 1]):
                     unit.uleb()
 

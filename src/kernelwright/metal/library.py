@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kernelwright.metal import reports, strict
+from kernelwright.metal import inspection, reports, strict
 from kernelwright.metal.arguments import ArgCasts, Binding, bind, reported_error
 from kernelwright.metal.contract import KernelSignature
 from kernelwright.metal.errors import MetalCheckError, MetalRunError, UnknownKernel
@@ -29,6 +29,7 @@ from kernelwright.metal.launch import (
     Triple,
 )
 from kernelwright.metal.program import Constants, Program, build
+from kernelwright.metal.work import Inspection
 
 Threads = int | Sequence[int]
 _MOST_IN_A_DIRECTION = (1 << 32) - 1
@@ -150,8 +151,67 @@ class Kernel:
         ``torch.AcceleratorError`` for what the kernel reports. In a library compiled with ``check=True`` also
         ``MetalCheckError``.
         """
-        given, group = _sizes(threads), _sizes(group_size)
         binding = bind(args, arg_casts, error_buf_idx)
+        dispatch = self._dispatch(binding, threads, group_size, threadgroup_bytes, order, seed)
+        if 0 in dispatch.grid:
+            return
+        device = self._loaded.runtime
+        with device.lock:
+            self._launch(device, dispatch, binding)
+        said = reported_error(binding)
+        if said is not None:
+            raise _accelerator_error()(said)
+
+    def inspect(
+        self,
+        *args: Any,
+        threads: Threads | None = None,
+        group_size: Threads | None = None,
+        arg_casts: ArgCasts = None,
+        error_buf_idx: int | None = None,
+        threadgroup_bytes: Mapping[int, int] | None = None,
+        order: str = "ascending",
+        seed: int = 0,
+        sample: int | None = None,
+    ) -> Inspection:
+        """Runs the kernel as a call does, on copies of its buffers, with all checks and counters on. Nothing is written
+        to the caller's tensors.
+
+        ``sample``: run at most so many threadgroups, the first, the last, and others drawn by ``seed`` from equal parts
+        of those in between; counts are scaled up to all. A threadgroup that waits for another one which does not run
+        ends the run after a bounded number of attempts: the answer then covers what ran before.
+
+        A broken rule does not raise, it is in ``reports``. Raises what a call raises for its arguments and for a kernel
+        that breaks off without a report; ``RuntimeError`` for a library compiled without ``check=True``;
+        ``ValueError`` for a sample of no threadgroup.
+        """
+        name = self._signature.host_name
+        if not self._program.checked:
+            raise RuntimeError(f"kernel {name} cannot be inspected: compile its library with check=True")
+        if sample is not None and sample < 1:
+            raise ValueError(f"kernel {name}: a sample of {sample} threadgroups; it takes at least 1")
+        binding = bind(args, arg_casts, error_buf_idx)
+        dispatch = self._dispatch(binding, threads, group_size, threadgroup_bytes, order, seed)
+        if 0 in dispatch.grid:
+            return Inspection((), inspection.no_work(self._signature, dispatch))
+        found = inspection.inspect(
+            self._program, self._loaded, self._signature, self._record, dispatch, binding, sample
+        )
+        if not found.reports and found.outcome is not Outcome.GAVE_UP:
+            self._judge(dispatch, found.outcome, found.work.threadgroup_memory)
+        return Inspection(found.reports, found.work, found.outcome is Outcome.GAVE_UP)
+
+    def _dispatch(
+        self,
+        binding: Binding,
+        threads: Threads | None,
+        group_size: Threads | None,
+        threadgroup_bytes: Mapping[int, int] | None,
+        order: str,
+        seed: int,
+    ) -> Dispatch:
+        """What a call asks for. Raises for what cannot be launched."""
+        given, group = _sizes(threads), _sizes(group_size)
         if given is None and binding.elements is not None:
             given = (binding.elements,)
         if given is None:
@@ -159,16 +219,8 @@ class Kernel:
         size = self._group(given, group)
         memory = dict(threadgroup_bytes or {})
         self._refuse(binding, size, memory)
-        if 0 in given:
-            return
         watched = Check.RULES if self._program.checked else Check.NONE
-        dispatch = Dispatch(binding.buffers, memory, _triple(given), size, Order[order.upper()], seed, watched)
-        device = self._loaded.runtime
-        with device.lock:
-            self._launch(device, dispatch, binding)
-        said = reported_error(binding)
-        if said is not None:
-            raise _accelerator_error()(said)
+        return Dispatch(binding.buffers, memory, _triple(given), size, Order[order.upper()], seed, watched)
 
     def _group(self, threads: tuple[int, ...], group: tuple[int, ...] | None) -> Triple:
         """The threadgroup's size, chosen and checked as torch.mps does."""
@@ -220,6 +272,10 @@ class Kernel:
         found = reports.read_reports(records, self._program.library, self._signature, buffers)
         if found and self._program.checked:
             raise MetalCheckError(self._signature.host_name, found)
+        self._judge(dispatch, outcome, used)
+
+    def _judge(self, dispatch: Dispatch, outcome: Outcome, used: int) -> None:
+        """Raises for a launch that broke off, or that used more threadgroup memory (bytes) than a Mac has."""
         name = self._signature.host_name
         match outcome:
             case Outcome.TOO_MANY_THREADS:
@@ -228,6 +284,8 @@ class Kernel:
                 raise MetalRunError(f"kernel {name} was stopped: it accessed memory that belongs to no buffer")
             case Outcome.DEADLOCK:
                 raise MetalRunError(f"kernel {name} was stopped: its threads wait for each other at different places")
+            case Outcome.GAVE_UP:
+                raise MetalRunError(f"kernel {name} was stopped: a threadgroup waits for another one that does not run")
             case Outcome.DONE:
                 self._static_bytes = used - sum(dispatch.threadgroup_bytes.values())
                 self._limits(dispatch.group, used)

@@ -3,8 +3,8 @@
 #pragma once
 #include "kw_types.h"
 
-// What kw_elementary.h computes itself.
-#if !defined(__NVPTX__) && (defined(__FMA__) || defined(__aarch64__))
+// What kw_elementary.h computes itself. Not in checked programs: there a function is a call, which counts as one operation.
+#if !defined(__NVPTX__) && !defined(KW_CHECKED) && (defined(__FMA__) || defined(__aarch64__))
 #include "kw_elementary.h"
 #define KW_LIBM_ELEMENTARY(one)
 #else

@@ -27,5 +27,5 @@ constexpr u64 page_bytes = 4096;  // guard areas are multiples of 64 KiB, for sy
 constexpr u64 rounded_up(u64 value, u64 unit) { return (value + unit - 1) / unit * unit; }
 
 // What kw_launch answers; ordinary numbers in Python.
-enum Outcome { DONE = 0, TOO_MANY_THREADS = 1, FAR_ACCESS = 2, DEADLOCK = 3 };
+enum Outcome { DONE = 0, TOO_MANY_THREADS = 1, FAR_ACCESS = 2, DEADLOCK = 3, GAVE_UP = 4 };
 }  // namespace kw
