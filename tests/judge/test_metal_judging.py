@@ -103,7 +103,8 @@ def test_a_good_candidate_is_checked_and_counted_but_not_timed(session: JudgeSes
     assert (x.read_bytes, x.written_bytes) == (3 * 48 * 256 * 4, 0)
     assert (scale.read_bytes, y.written_bytes) == (3 * 48 * 256 * 4, 48 * 256 * 4)
     assert (y.name, width.name) == ("y", "width")
-    assert work.device_bytes == sum(b.read_bytes + b.written_bytes for b in kernel.buffers)
+    assert work.device_bytes == x.read_bytes + scale.read_bytes + y.written_bytes
+    assert work.distinct_device_bytes == 2 * 48 * 256 * 4 + 256 * 4 + 4  # x, y; scale; width
     assert work.flops > 5 * 48 * 256
     assert work.modelled and all(time.ms > 0 for time in work.modelled)
     assert Verdict.model_validate(verdict.to_json()) == verdict

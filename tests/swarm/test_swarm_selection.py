@@ -69,7 +69,8 @@ def checked(number: int, ms: float, *, kernels: int = 1, status: Status = Status
         threadgroup_written_bytes=0, barriers=0, simd_operations=0, atomics=0, flops=0, accesses=(),
     )  # fmt: skip
     work = MetalWork(
-        note="checked, not timed", kernels=(kernel,) * kernels, device_bytes=1, flops=0, arithmetic_intensity=0.0,
+        note="checked, not timed", kernels=(kernel,) * kernels,
+        device_bytes=1, distinct_device_bytes=1, flops=0, arithmetic_intensity=0.0,
         modelled=(ModelledTime(gpu="g", ms=ms, bound="bandwidth"),),
     )  # fmt: skip
     timeless = attempt(number, None)

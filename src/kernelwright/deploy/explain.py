@@ -20,9 +20,7 @@ def explain(run: Run, attempt: Attempt | None) -> list[str]:
     if attempt is None:
         lines.append(f"{name}: no verified candidate is faster, the original module is in use")
         if outcome.winner == UNTIMED:
-            lines.append(
-                f"Metal candidates were checked, not timed; attempt {outcome.attempt} counts the least work"
-            )
+            lines.append(f"Metal candidates were checked, not timed; attempt {outcome.attempt} counts the least work")
         elif outcome.winner not in ("attempt", "eager"):
             lines.append(f"{stays} was the fastest of all: {_times(outcome.speedup.eager)} plain PyTorch")
     else:

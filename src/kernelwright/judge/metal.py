@@ -11,15 +11,16 @@ import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from kernelwright.judge.findings import stop
 from kernelwright.metal.apple_gpus import modelled_times
 from kernelwright.metal.build import prepare
 from kernelwright.metal.errors import ToolchainMissing
 from kernelwright.metal.reports import Report, ReportKind
+from kernelwright.metal.stand_in.journal import MOST_INSPECTED
 from kernelwright.metal.toolchain import find
 from kernelwright.metal.work import KernelWork
 from kernelwright.schema import Candidate, Status, Target
@@ -27,6 +28,8 @@ from kernelwright.schema.metal import MetalAccess, MetalBuffer, MetalKernel, Met
 
 Host = Literal["cpu", "cuda"]
 
+MOST_LAUNCHES = 1_000_000
+"""Of one kernel in one call: more is no record of a module's call."""
 FIRST_CALL_SECONDS = 10.0
 LATER_CALL_SECONDS = 3.0
 _ORDERS = ("ascending", "descending", "shuffled")
@@ -40,11 +43,11 @@ _random = random.SystemRandom()
 
 @dataclass(frozen=True)
 class SeenKernel:
-    """What the stand-in's journal says of one kernel."""
+    """What the stand-in's journal says of one kernel over one grid."""
 
     kernel: str
-    launches: int
-    work: tuple[KernelWork, ...]
+    launches: Annotated[int, Field(ge=1, le=MOST_LAUNCHES)]
+    work: Annotated[tuple[KernelWork, ...], Field(max_length=MOST_INSPECTED)]
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class MetalWatch:
     also: int = field(default_factory=lambda: _random.randrange(1, 6))
     """A later call that is watched as well."""
     _calls: int = 0
-    _first: Seen = field(default_factory=Seen)
+    work: MetalWork | None = None
+    """Counted work of the first call."""
 
     def request(self) -> dict[str, Any]:
         """What to watch in the call to come."""
@@ -85,28 +89,13 @@ class MetalWatch:
         """What the call's answer says. Raises ``Stopped``: ``protocol`` for nonsense, ``metal_…`` for a report."""
         try:
             seen = _SEEN.validate_python(record or {})
-        except ValidationError:
+            if self._calls == 1:
+                self.work = _work(seen, self.host)
+        except (ValidationError, ArithmeticError):
             raise stop(Status.REJECTED, "protocol", "the record of Metal launches is unreadable") from None
         if seen.reports:
             reports = sorted(seen.reports, key=lambda report: _CAUSES_FIRST.index(report.kind))
             raise stop(Status.RUNTIME_FAILED, f"metal_{reports[0].kind.value}", _told(reports))
-        if self._calls == 1:
-            self._first = seen
-
-    def work(self) -> MetalWork:
-        """Counted work of the first call."""
-        kernels = tuple(_kernel(seen) for seen in self._first.kernels if seen.work)
-        moved = sum(b.read_bytes + b.written_bytes for kernel in kernels for b in kernel.buffers)
-        flops = sum(kernel.flops for kernel in kernels)
-        each = [work for seen in self._first.kernels if seen.work for work in _all_launches(seen)]
-        return MetalWork(
-            note=f"checked on the Metal runtime ({'CPU' if self.host == 'cpu' else 'NVIDIA GPU'}), not timed",
-            kernels=kernels,
-            device_bytes=moved,
-            flops=flops,
-            arithmetic_intensity=flops / moved if moved else None,
-            modelled=tuple(ModelledTime(gpu=t.gpu, ms=t.ms, bound=t.bound) for t in modelled_times(each)),
-        )
 
 
 def watch_for(candidate: Candidate, platform: str) -> MetalWatch | None:
@@ -120,9 +109,20 @@ def watch_for(candidate: Candidate, platform: str) -> MetalWatch | None:
     return MetalWatch("cuda" if platform == "cuda" else "cpu")
 
 
-def _all_launches(seen: SeenKernel) -> list[KernelWork]:
-    """The watched launches, repeated until there are as many as were launched."""
-    return [seen.work[n % len(seen.work)] for n in range(seen.launches)]
+def _work(seen: Seen, host: Host) -> MetalWork:
+    """Of all launches of one call. Those that were not watched are taken to be like those that were."""
+    watched = [kernel for kernel in seen.kernels if kernel.work]
+    each = [kernel.work[n % len(kernel.work)] for kernel in watched for n in range(kernel.launches)]
+    moved, flops = sum(work.device_bytes for work in each), sum(work.flops for work in each)
+    return MetalWork(
+        note=f"checked on the Metal runtime ({'CPU' if host == 'cpu' else 'NVIDIA GPU'}), not timed",
+        kernels=tuple(map(_kernel, watched)),
+        device_bytes=moved,
+        distinct_device_bytes=sum(work.distinct_device_bytes for work in each),
+        flops=flops,
+        arithmetic_intensity=flops / moved if moved else None,
+        modelled=tuple(ModelledTime(gpu=t.gpu, ms=t.ms, bound=t.bound) for t in modelled_times(each)),
+    )
 
 
 def _kernel(seen: SeenKernel) -> MetalKernel:
@@ -145,10 +145,13 @@ def _kernel(seen: SeenKernel) -> MetalKernel:
             MetalBuffer(
                 index=buffer.index,
                 name=buffer.name,
-                read_bytes=round(scale * sum(w.buffers[k].read_bytes for w in seen.work if k < len(w.buffers))),
-                written_bytes=round(scale * sum(w.buffers[k].written_bytes for w in seen.work if k < len(w.buffers))),
+                space=buffer.space,
+                read_bytes=buffer.read_bytes * seen.launches,
+                written_bytes=buffer.written_bytes * seen.launches,
+                distinct_read_bytes=buffer.distinct_read_bytes,
+                distinct_written_bytes=buffer.distinct_written_bytes,
             )
-            for k, buffer in enumerate(first.buffers)
+            for buffer in first.buffers
         ),
         threadgroup_read_bytes=total("threadgroup_read"),
         threadgroup_written_bytes=total("threadgroup_written"),

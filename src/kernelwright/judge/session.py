@@ -96,7 +96,7 @@ class JudgeSession:
             correctness.run(self._construction_fd, self.plan)
             artifacts = _artifacts(worker) if any(r.label == "uses_torch_compile" for r in remarks) else {}
             if metal is not None:
-                work = metal.work()
+                work = metal.work
             elif self.settings.timing:
                 timing, speedup = self._time(candidate, worker)
                 limits = self._hold_against_limits(timing)

@@ -19,7 +19,8 @@ def metal_view(work: MetalWork) -> RenderableType:
     if work.modelled:
         parts.append(_modelled(work))
     intensity = "–" if work.arithmetic_intensity is None else f"{work.arithmetic_intensity:.3g} FLOP/byte"
-    total = f"{work.device_bytes / 1e6:.4g} MB of device memory, {work.flops / 1e9:.4g} GFLOP, {intensity}"
+    moved = f"{_bytes(work.device_bytes)} of device memory accessed, {_bytes(work.distinct_device_bytes)} distinct"
+    total = f"{moved}, {work.flops / 1e9:.4g} GFLOP, {intensity}"
     parts.append(Text(f"{total}; counted, not measured on a Mac", style="dim"))
     return Group(*parts)
 
@@ -29,8 +30,8 @@ def _kernels(work: MetalWork) -> Table:
     for name in ("kernel", "launches", "read", "written", "threadgroup", "barriers", "simd", "watched"):
         table.add_column(name)
     for kernel in work.kernels:
-        read = sum(buffer.read_bytes for buffer in kernel.buffers)
-        written = sum(buffer.written_bytes for buffer in kernel.buffers)
+        device = [buffer for buffer in kernel.buffers if buffer.space == "device"]
+        read, written = sum(b.read_bytes for b in device), sum(b.written_bytes for b in device)
         table.add_row(
             kernel.name,
             str(kernel.launches),
@@ -67,7 +68,8 @@ def _place(work: MetalWork, kernel: MetalKernel, line: int) -> str:
 
 
 def _modelled(work: MetalWork) -> RenderableType:
-    times = "  ".join(f"{time.gpu} {_ms(time.ms)}" for time in work.modelled)
+    plain = [time for time in work.modelled if " " not in time.gpu] or work.modelled  # without Pro, Max and Ultra
+    times = "  ".join(f"{time.gpu} {_ms(time.ms)}" for time in plain)
     return Text(f"roofline model, no measurement: {times}", style="dim")
 
 

@@ -10,8 +10,13 @@ class MetalBuffer(Record):
 
     index: int
     name: str
+    space: str
+    """``device`` or ``constant``."""
     read_bytes: int
     written_bytes: int
+    distinct_read_bytes: int
+    """Bytes of the buffer that were read at all."""
+    distinct_written_bytes: int
 
 
 class MetalAccess(Record):
@@ -76,7 +81,9 @@ class MetalWork(Record):
     """``checked on the Metal runtime (CPU), not timed``."""
     kernels: tuple[MetalKernel, ...]
     device_bytes: int
-    """Read from and written to buffers."""
+    """Read from and written to buffers in device memory, every access counted."""
+    distinct_device_bytes: int
+    """Each byte of a buffer once if a launch reads it, and once if it writes it: what moves in any case."""
     flops: int
     arithmetic_intensity: float | None
     """FLOPs for each byte of device memory; ``None`` where no byte was counted."""
