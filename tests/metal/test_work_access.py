@@ -154,3 +154,14 @@ def test_the_order_of_threads_does_not_matter():
     for order in ("descending", "shuffled"):
         found = accesses_of(COPY, "  out[i] = x[i * 2];", torch.zeros(64), torch.ones(128), threads=64, order=order)
         assert figures(found["x", False]) == (64, 256, 4, 2)
+
+
+def test_memory_that_the_caller_sizes_has_its_arguments_name():
+    parameters = f"{COPY}, threadgroup float* tile [[threadgroup(0)]]"
+    body = "  tile[i * 2] = x[i];\n  out[i] = x[i];"
+    tensors = torch.zeros(32), torch.ones(32)
+    source = f"{HEAD}kernel void k({parameters}) {{\n{body}\n}}\n"
+    work = metal.compile_shader(source, check=True).k.inspect(*tensors, threads=32, threadgroup_bytes={0: 256}).work
+    (tile,) = (access for access in work.accesses if access.space == "threadgroup")
+    assert (tile.name, tile.line, figures(tile)) == ("tile", 4, (32, 128, 2, 1))
+    assert work.threadgroup_memory == 256

@@ -80,6 +80,8 @@ class _Reading:
         self._groups = prod(dispatch.groups)
         self._run = runtime.counter(Counter.GROUPS)
         self._arguments = {a.index: a for a in signature.arguments if a.kind == "buffer"}
+        dynamic = [a.name for a in signature.arguments if a.kind == "threadgroup"]
+        self._dynamic = dynamic[0] if len(dynamic) == 1 else ""
 
     def work(self) -> KernelWork:
         names = ("threadgroup_read", "threadgroup_written", "barriers", "simd_operations", "atomics", "flops")
@@ -154,7 +156,8 @@ class _Reading:
     def _key(self, record: KwAccess) -> tuple[int, Space, bool, int | None, str]:
         line = reports.line_of(self._program.library, record.program_counter)
         if record.buffer < 0:
-            return line, "threadgroup", bool(record.write), None, record.subject.decode(errors="replace")
+            name = record.subject.decode(errors="replace")
+            return line, "threadgroup", bool(record.write), None, name or self._dynamic
         argument = self._arguments.get(record.buffer)
         return line, _space(argument), bool(record.write), record.buffer, argument.name if argument else ""
 

@@ -179,7 +179,8 @@ class Kernel:
 
         ``sample``: run at most so many threadgroups, the first, the last, and others drawn by ``seed`` from equal parts
         of those in between; counts are scaled up to all. A threadgroup that waits for another one which does not run
-        ends the run after a bounded number of attempts: the answer then covers what ran before.
+        ends the run after a bounded number of attempts: the answer then covers what ran before. What the kernel reports
+        with ``error_buf_idx`` is lost with the copies.
 
         A broken rule does not raise, it is in ``reports``. Raises what a call raises for its arguments and for a kernel
         that breaks off without a report; ``RuntimeError`` for a library compiled without ``check=True``;

@@ -16,7 +16,7 @@ others do the n-th time there. For each place and SIMD-group at most 32 such ins
 their transactions are scaled to all accesses. Of more than 4096 places of a program the rest is not in ``accesses``.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
@@ -172,5 +172,5 @@ class Inspection:
     reports: tuple[Report, ...]
     """Broken rules; empty: none was seen."""
     work: KernelWork
-    gave_up: bool = field(default=False)
+    gave_up: bool = False
     """A threadgroup waited in vain for another one, which does not run or comes later. Those that had ended count."""
