@@ -16,13 +16,14 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from kernelwright import metal, problems
+from kernelwright import metal, platforms, problems
+from kernelwright.judge import JudgeSession, JudgeSettings
 from kernelwright.judge import source as integrity
 from kernelwright.judge.accuracy import Yardstick, one_rounding_unit
 from kernelwright.problems.stress import STRESS_KINDS, stress, structural_zeros
 from kernelwright.problems.structure import flatten
 from kernelwright.problems.weights import randomise_constants
-from kernelwright.schema import Candidate, Precision, Target
+from kernelwright.schema import Candidate, Precision, Status, Target
 
 pytestmark = pytest.mark.usefixtures("toolchain", "one_thread")
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -285,6 +286,22 @@ def test_full_size(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.inference_mode():
         first, second = candidate(*inputs), candidate(*inputs)
     assert all(map(torch.equal, tensors(first), tensors(second)))
+
+
+@pytest.mark.slow
+def test_the_judge_agrees() -> None:
+    """On the example with the most kernels; the tests above hold all of them against the judge's rule."""
+    name = "level1/09_segment_sum"
+    path = EXAMPLES / "metal" / f"{name}.py"
+    problem = problems.from_file(EXAMPLES / "problems" / f"{name}.py")
+    problem = problem.model_copy(update={"source": resized(problem, SMALL[name][0])})
+    settings = JudgeSettings(time_limit=60.0, unsafe=True)
+    with JudgeSession(problem, platforms.get("cpu"), settings) as session:
+        verdict = session.judge(Candidate(source=path.read_text(), author="file", target=Target.METAL))
+    assert (verdict.status, verdict.warnings, verdict.labels) == (Status.CORRECT, (), ()), verdict.feedback
+    assert verdict.accuracy is not None and verdict.accuracy.passes[Precision.STRICT]
+    assert verdict.metal is not None
+    assert {kernel.name for kernel in verdict.metal.kernels} == {"count", "place", "sort", "add_float4"}
 
 
 def test_softmax_of_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
