@@ -2,7 +2,7 @@
 
 Fuses: nothing; it shows the classic tiled product without simdgroup matrices (level2/01 has these).
 Moves: a tile of 64 × 64 outputs reads 64 rows of a and 64 columns of b, so a and b are read N/64 and M/64 times instead
-of N and M times: 1021 × 1531 × 769 asks memory for about 157 MB (most of it from the cache) instead of 9.6 GB.
+of N and M times: 1021 × 1531 × 769 asks memory for about 154 MB (most of it from the cache) instead of 9.6 GB.
 Why so: with odd K and N no row starts on 16 bytes, so device memory is read float by float, 64 bytes (a) or 128 bytes
 (b) in a run. The tiles are stored so that the inner loop reads float4 nevertheless: two loads of 16 bytes for 16
 multiply-adds. Threadgroup memory is what an Apple GPU has little of beside its arithmetic, in bandwidth as in bytes

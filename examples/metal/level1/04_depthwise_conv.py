@@ -1,9 +1,9 @@
 """A depthwise convolution whose input tile is read once into threadgroup memory.
 
 Fuses: padding, convolution and bias; the padding is never written.
-Moves: the tile of 16 × 40 outputs needs 20 × 44 inputs, so 1.4 reads and one write per element: 47 MB for 8 × 96 planes
-of 80 × 80. Straight from device memory it would be 25 reads per element, most of them answered by the cache, whose
-bandwidth then decides.
+Moves: the tile of 16 × 40 outputs needs 20 × 44 inputs, so up to 1.4 reads and one write per element: 44 MB for 8 × 96
+planes of 80 × 80. Straight from device memory it would be 25 reads per element, most of them answered by the cache,
+whose bandwidth then decides.
 Why so: each thread makes four outputs below each other and walks down eight input rows, so it reads 40 values for 100
 multiply-adds instead of 100. 16 × 40 divides 80 × 80 without waste. The kernel's size is written into the source, so
 that loops are unrolled and the weights sit in registers. They are the same for a whole threadgroup, hence `constant`:

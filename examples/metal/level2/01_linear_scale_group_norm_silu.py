@@ -7,8 +7,8 @@ Why so: 24 groups of 64 features: if a threadgroup makes all 64 columns of a gro
 threadgroup, and the product never leaves the core. simdgroup_matrix runs 8 × 8 products on the same 128 FMA lanes, but
 without moving operands through registers by hand: each of 4 SIMD-groups holds 4 × 4 such matrices (32 registers), so 8
 loads from threadgroup memory feed 16 products. The sums leave through threadgroup memory that the operands no longer
-need: 17 KiB instead of 27 KiB, so that three threadgroups fit into a core's 60 KB (measured by the metal-benchmarks
-project) instead of two.
+need: 18 KiB where separate arrays would take 35, which no threadgroup may have, and three threadgroups fit into a
+core's 60 KB (measured by the metal-benchmarks project).
 """
 
 import torch
@@ -19,8 +19,8 @@ SOURCE = """
 using namespace metal;
 
 constant constexpr uint TILE = 64;           // rows, and columns: the features of a group
-constant constexpr uint DEPTH = 16;          // of k, for each step
-constant constexpr uint STRIDE = DEPTH + 4;  // rows of the operands: on 16 bytes, 20 banks apart
+constant constexpr uint DEPTH = 32;          // of k, for each step: 128 bytes of a row, a cache line
+constant constexpr uint STRIDE = DEPTH + 4;  // rows of the operands: on 16 bytes, 4 banks apart
 constant constexpr uint WIDE = TILE + 4;     // rows of the sums
 constant constexpr uint THREADS = 128;
 
@@ -35,10 +35,10 @@ kernel void linear_group_norm_silu(device const float* x, device const float* we
                                    uint thread_index [[thread_index_in_threadgroup]],
                                    uint lane [[thread_index_in_simdgroup]],
                                    uint simdgroup [[simdgroup_index_in_threadgroup]]) {
-  threadgroup float4 memory[TILE * WIDE / 4];
+  threadgroup float4 memory[2 * TILE * STRIDE / 4];
   threadgroup float* left = (threadgroup float*)memory;   // TILE × STRIDE of x, then the same of the weights
   threadgroup float* right = left + TILE * STRIDE;
-  threadgroup float* sums = (threadgroup float*)memory;   // TILE × WIDE, once the operands are done with
+  threadgroup float* sums = (threadgroup float*)memory;   // TILE × WIDE, which is less, once these are done with
   const uint first_row = group.y * TILE, first_column = group.x * TILE;
   const uint down = simdgroup / 2 * 32, across = simdgroup % 2 * 32;  // this SIMD-group's quarter of the tile
 
@@ -48,7 +48,7 @@ kernel void linear_group_norm_silu(device const float* x, device const float* we
   }
 
   for (uint base = 0; base < inputs; base += DEPTH) {
-    // 64 rows of 4 float4, twice: each thread brings two of either. Four neighbouring threads read 64 bytes of a row.
+    // 64 rows of 8 float4, twice: each thread brings four of either, and eight neighbours read 128 bytes in a run.
     for (uint i = thread_index; i < TILE * DEPTH / 4; i += THREADS) {
       const uint row = i / (DEPTH / 4), depth = i % (DEPTH / 4) * 4;
       const bool deep = base + depth < inputs;

@@ -1,8 +1,9 @@
 """A gated feed-forward block in two products: norm, gate and residual run in their prologue and epilogues.
 
 Fuses: RMS norm, both products with its result, SiLU and the multiplication; then the last product and the addition.
-Moves: x, the three weights (8.5 MB) and the gated values (2.8 MB, written and read once), and the output. Eager also
-writes and reads the norm, the two products, SiLU's result and the last product: about 25 MB more.
+Moves: x, the three weights (8.5 MB) and the gated values (2.8 MB, written and read once), and the output; what tiles
+read again comes from the cache. Eager also writes and reads the norm, the two products, SiLU's result and the last
+product: about 25 MB more.
 Why so: rms normalisation multiplies a row by one number, so it can wait until the product is done: the threads that
 bring x into threadgroup memory square it on the way, and the epilogue multiplies by the root. The norm costs no pass
 over memory at all. Gate and up share each tile of x, so a SIMD-group's 4 + 2 + 2 loads feed 16 products of 8 × 8 (32
@@ -17,11 +18,12 @@ SOURCE = """
 using namespace metal;
 
 constant constexpr uint ROWS = 64, COLUMNS = 32;  // of a tile of outputs
-constant constexpr uint DEPTH = 16;               // of k, for each step
-constant constexpr uint STRIDE = DEPTH + 4;       // rows of operands: on 16 bytes, 20 banks apart
+constant constexpr uint DEPTH = 32;               // of k, for each step: 128 bytes of a row, a cache line
+constant constexpr uint STRIDE = DEPTH + 4;       // rows of operands: on 16 bytes, 4 banks apart
 constant constexpr uint WIDE = COLUMNS + 4;       // rows of sums
 constant constexpr uint THREADS = 128;            // 2 × 2 SIMD-groups, each with 32 × 16 outputs
-constant constexpr uint QUADS = DEPTH / 4;
+constant constexpr uint QUADS = DEPTH / 4;        // threads that bring a row
+constant constexpr uint APART = THREADS / QUADS;  // rows between two that a thread brings
 
 // Four floats of a row; zeros outside, so that ragged tiles need no other care.
 inline float4 quad_at(device const float* matrix, uint row, uint rows, uint column, uint columns) {
@@ -58,6 +60,7 @@ kernel void gated(device const float* x, device const float* weight, device cons
                   uint2 group [[threadgroup_position_in_grid]], uint thread_index [[thread_index_in_threadgroup]],
                   uint simdgroup [[simdgroup_index_in_threadgroup]]) {
   // Operands while the products run (ROWS + 2 × COLUMNS rows), sums afterwards (twice ROWS × WIDE).
+  static_assert((ROWS + 2 * COLUMNS) * STRIDE == 2 * ROWS * WIDE, "both fill the same memory");
   threadgroup float4 memory[2 * ROWS * WIDE / 4];
   threadgroup float root[ROWS];
   threadgroup float* left = (threadgroup float*)memory;
@@ -69,31 +72,35 @@ kernel void gated(device const float* x, device const float* weight, device cons
   simdgroup_float8x8 gate_sums[4][2], up_sums[4][2];
   clear(gate_sums);
   clear(up_sums);
-  // A thread brings the same quarter of the same two rows in every step, so it can square them on the way.
+  // A thread brings float4 of the same four rows in every step, so it can square them on the way.
   const uint row = thread_index / QUADS, part = thread_index % QUADS * 4;
-  float4 squares[2] = {float4(0.0f), float4(0.0f)};
+  float4 squares[ROWS / APART];
+  for (uint i = 0; i < ROWS / APART; i++) squares[i] = float4(0.0f);
 
   for (uint base = 0; base < features; base += DEPTH) {
     const float4 gain = base + part < features ? *(device const float4*)(weight + base + part) : float4(0.0f);
-    for (uint i = 0; i < 2; i++) {
-      const uint at = row + i * THREADS / QUADS;
+    for (uint i = 0; i < ROWS / APART; i++) {
+      const uint at = row + i * APART;
       const float4 value = quad_at(x, first_row + at, tokens, base + part, features);
       squares[i] += value * value;
       *(threadgroup float4*)(left + at * STRIDE + part) = value * gain;
     }
-    const uint column = first_column + row;
-    *(threadgroup float4*)(gates + row * STRIDE + part) = quad_at(gate, column, hidden, base + part, features);
-    *(threadgroup float4*)(ups + row * STRIDE + part) = quad_at(up, column, hidden, base + part, features);
+    for (uint at = row; at < COLUMNS; at += APART) {
+      const uint column = first_column + at;
+      *(threadgroup float4*)(gates + at * STRIDE + part) = quad_at(gate, column, hidden, base + part, features);
+      *(threadgroup float4*)(ups + at * STRIDE + part) = quad_at(up, column, hidden, base + part, features);
+    }
     threadgroup_barrier(mem_flags::mem_threadgroup);
     multiply(left + down * STRIDE, gates + across * STRIDE, gate_sums);
     multiply(left + down * STRIDE, ups + across * STRIDE, up_sums);
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
 
-  // The four threads of a row are neighbours: a quad.
-  for (uint i = 0; i < 2; i++) {
-    const float square = quad_sum((squares[i].x + squares[i].y) + (squares[i].z + squares[i].w));
-    if (part == 0) root[row + i * THREADS / QUADS] = precise::rsqrt(square / float(features) + 1e-6f);
+  // The eight threads of a row are neighbouring lanes.
+  for (uint i = 0; i < ROWS / APART; i++) {
+    float square = (squares[i].x + squares[i].y) + (squares[i].z + squares[i].w);
+    for (ushort mask = QUADS / 2; mask > 0; mask /= 2) square += simd_shuffle_xor(square, mask);
+    if (part == 0) root[row + i * APART] = precise::rsqrt(square / float(features) + 1e-6f);
   }
   threadgroup float* gate_tile = (threadgroup float*)memory;
   threadgroup float* up_tile = gate_tile + ROWS * WIDE;
@@ -117,7 +124,7 @@ kernel void down_add(device const float* gated, device const float* weight, devi
                      uint2 group [[threadgroup_position_in_grid]],
                      uint thread_index [[thread_index_in_threadgroup]],
                      uint simdgroup [[simdgroup_index_in_threadgroup]]) {
-  threadgroup float4 memory[ROWS * WIDE / 4];
+  threadgroup float4 memory[(ROWS + COLUMNS) * STRIDE / 4];  // operands; the sums afterwards are fewer
   threadgroup float* left = (threadgroup float*)memory;
   threadgroup float* right = left + ROWS * STRIDE;
   const uint first_row = group.y * ROWS, first_column = group.x * COLUMNS;
@@ -127,12 +134,13 @@ kernel void down_add(device const float* gated, device const float* weight, devi
   simdgroup_float8x8 sums[4][2];
   clear(sums);
   for (uint base = 0; base < hidden; base += DEPTH) {
-    for (uint i = 0; i < 2; i++) {
-      const uint at = row + i * THREADS / QUADS;
+    for (uint at = row; at < ROWS; at += APART) {
       *(threadgroup float4*)(left + at * STRIDE + part) = quad_at(gated, first_row + at, tokens, base + part, hidden);
     }
-    *(threadgroup float4*)(right + row * STRIDE + part) =
-        quad_at(weight, first_column + row, features, base + part, hidden);
+    for (uint at = row; at < COLUMNS; at += APART) {
+      *(threadgroup float4*)(right + at * STRIDE + part) =
+          quad_at(weight, first_column + at, features, base + part, hidden);
+    }
     threadgroup_barrier(mem_flags::mem_threadgroup);
     multiply(left + down * STRIDE, right + across * STRIDE, sums);
     threadgroup_barrier(mem_flags::mem_threadgroup);
