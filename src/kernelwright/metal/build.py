@@ -20,9 +20,9 @@ _LANGUAGE = (
     "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti", "-fPIC",
     "-fvisibility=hidden", "-w", "-fno-strict-aliasing", "-fno-threadsafe-statics",
     "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20", "-fno-omit-frame-pointer",
-    "-fno-builtin-bcmp", "-ftemplate-depth=2000",
+    "-fno-builtin-bcmp", "-ftemplate-depth=2000", "-fsigned-char",
 )  # fmt: skip
-_FAST = ("-O2", "-march=native")
+_FAST = ("-O2",)
 _CHECKED = (
     # Every access to memory becomes a call. The runtime answers for both sanitizers: their libraries are not linked.
     # Vectorised code would have other accesses than the source. Line tables say where an access stands.
@@ -33,12 +33,10 @@ _CHECKED = (
     "-mllvm", "-disable-loop-idiom-memcpy",
     "-fno-vectorize", "-fno-slp-vectorize", "-gline-tables-only", "-gdwarf-4",
 )  # fmt: skip
-_CHECKED_X86 = ("-mf16c", "-mavx2", "-mfma")
 _RUNTIME = (
     "-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics",
     "-fvisibility=hidden", "-fno-omit-frame-pointer",
 )  # fmt: skip
-_SHARED = ("-shared", "--eh-frame-hdr")
 
 PRELUDE = """\
 // Code of these functions is counted to the line that calls them: reports name the user's lines.
@@ -58,8 +56,8 @@ class Builder:
     @property
     def flags(self) -> tuple[str, ...]:
         if not self.checked:
-            return _LANGUAGE + _FAST
-        return _LANGUAGE + _CHECKED + (_CHECKED_X86 if platform.machine() == "x86_64" else ())
+            return _LANGUAGE + _FAST + self.toolchain.target.flags + self.toolchain.target.native
+        return _LANGUAGE + _CHECKED + self.toolchain.target.checked
 
     @property
     def identity(self) -> str:
@@ -72,8 +70,11 @@ class Builder:
         code, library = folder / "program.o", folder / "program.so"
         command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
         run(command, text)
-        run([*self.toolchain.linker, *_SHARED, "-o", str(library), str(code), *system_libraries("libm.so.6")])
-        code.unlink()
+        target = self.toolchain.target
+        libraries = () if target.system == "darwin" else system_libraries("libm.so.6")
+        run([*self.toolchain.linker, *target.shared(), "-o", str(library), str(code), *libraries])
+        if not target.keeps_objects:
+            code.unlink()
         return library
 
     def prelude(self) -> Path:
@@ -90,7 +91,8 @@ class Builder:
 
 def runtime_library(toolchain: Toolchain) -> Path:
     """The library that runs kernels, one for all programs of this machine."""
-    flags = (*_RUNTIME, *toolchain.system_headers)
+    target = toolchain.target
+    flags = (*_RUNTIME, *target.flags, *toolchain.system_headers)
     sources = sorted(RUNTIME.glob("*.cpp"))
 
     def make(folder: Path) -> None:
@@ -99,8 +101,9 @@ def runtime_library(toolchain: Toolchain) -> Path:
             code = str(folder / f"{source.stem}.o")
             run([*toolchain.clang, *flags, "-I", str(HEADERS), "-I", str(RUNTIME), "-c", str(source), "-o", code])
             objects.append(code)
-        libraries = system_libraries("libm.so.6", "libc.so.6")
-        run([*toolchain.linker, *_SHARED, "-Bsymbolic", "-o", str(folder / "libkw_metal.so"), *objects, *libraries])
+        libraries = () if target.system == "darwin" else system_libraries("libm.so.6", "libc.so.6")
+        library = str(folder / "libkw_metal.so")
+        run([*toolchain.linker, *target.shared(own_calls=True), "-o", library, *objects, *libraries])
         for code in objects:
             Path(code).unlink()
 
@@ -135,7 +138,9 @@ def sources_digest(folder: Path, pattern: str = "**/*") -> str:
 
 @cache
 def _processor() -> str:
-    """What ``-march=native`` depends on: a cache may be shared by machines that can do different things."""
+    """What ``native`` flags depend on: a cache may be shared by machines that can do different things."""
+    if not Path("/proc/cpuinfo").exists():  # Apple's systems, where there are no such flags
+        return platform.machine()
     with Path("/proc/cpuinfo").open() as facts:
         lines = {line.strip() for line in facts if line.startswith(("flags", "Features", "model name", "CPU part"))}
     return disk.key(platform.machine(), *sorted(lines))
