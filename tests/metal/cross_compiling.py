@@ -54,7 +54,7 @@ def compile_program(toolchain: Toolchain, folder: Path, source: str, *, checked:
     """Translates Metal and compiles it as a library's object file. Raises ``CompilerFailed``."""
     tokens = tokenize(preprocess(source, toolchain, file="kernels.metal"), "kernels.metal")
     translated = language.translate(tokens, constants={}).text
-    code = folder / f"program-{'checked' if checked else 'fast'}.o"
+    code = folder / f"program{'-checked' if checked else ''}{''.join(toolchain.target.native)}.o"
     flags = build.Builder(toolchain, checked).flags
     command = [*toolchain.clang, *flags, "-I", str(HEADERS), "-c", "-", "-o", str(code)]
     run(command, f"{build.PRELUDE}{translated}")

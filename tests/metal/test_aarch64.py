@@ -21,7 +21,9 @@ KERNELS = (HERE / "kernels.metal").read_text()
 NAMES = ("reverse", "registers", "product", "turns", "types", "past_end", "race", "divergence", "stack")
 ADDRESS_SPACE = "0x200000000"  # 8 GiB: the emulator keeps a record of each page that is reserved
 LINK_SECONDS = 20.0
-BUILDS = pytest.mark.parametrize("checked", [False, True], ids=["fast", "checked"])
+PROCESSORS = {"oldest": (), "neoverse": ("-mcpu=neoverse-v1",)}  # without and with half arithmetic and SVE
+BUILDS = pytest.mark.parametrize("build", [*PROCESSORS, "checked"])
+PAGES = pytest.mark.parametrize("pages", [4096, 16384, 65536])
 ORDERS = pytest.mark.parametrize("order", list(Order), ids=lambda order: order.name.lower())
 
 
@@ -38,10 +40,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Machine:
-    """An emulator, and the programs for it: unchecked and checked."""
+    """An emulator, and the programs for it: unchecked, by processor, and checked."""
 
     emulator: str
-    program: dict[bool, Path]
+    program: dict[str, Path]
 
     def run(
         self,
@@ -49,17 +51,27 @@ class Machine:
         grid: int,
         group: int,
         *buffers: np.ndarray,
-        checked: bool = False,
+        build: str = "oldest",
         order: Order = Order.ASCENDING,
         workers: int = 0,
+        pages: int = 4096,
     ) -> tuple[Outcome, list[Seen], list[np.ndarray]]:
-        """What came of a launch, and the buffers after it."""
-        program = self.program[checked]
+        """What came of a launch, and the buffers after it. ``pages``: bytes of one."""
+        program = self.program[build]
         files = [program.parent / f"{kernel}-{number}.bin" for number in range(len(buffers))]
         for file, buffer in zip(files, buffers, strict=True):
             file.write_bytes(buffer.tobytes())
-        numbers = (NAMES.index(kernel), grid, group, int(order), int(checked), workers)
-        command = [self.emulator, "-R", ADDRESS_SPACE, str(program), *map(str, numbers), *map(str, files)]
+        numbers = (NAMES.index(kernel), grid, group, int(order), int(build == "checked"), workers)
+        command = [
+            self.emulator,
+            "-R",
+            ADDRESS_SPACE,
+            "-p",
+            str(pages),
+            str(program),
+            *map(str, numbers),
+            *map(str, files),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, (done.returncode, done.stderr)
         outcome, *reports = (tuple(map(int, line.split())) for line in done.stdout.splitlines())
@@ -102,13 +114,18 @@ def toolchain() -> Toolchain:
 def machine(emulator: str, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     folder = tmp_path_factory.mktemp("aarch64")
     link([*toolchain.linker, "-x", "c", "-", "-o", str(folder / "empty")], "int main(void) { return 0; }")
-    with ThreadPoolExecutor(2) as pool:
-        programs = pool.map(lambda c: compile_program(toolchain, folder, KERNELS, checked=c), (False, True))
-        objects = compile_all(toolchain, folder, [HERE / "driver.c", *runtime_sources()])
-    linked = {checked: folder / f"driver-{checked}" for checked in (False, True)}
-    for program, library in zip(programs, linked.values(), strict=True):
-        link([*toolchain.linker, str(program), *map(str, objects), "-o", str(library)])
-    return Machine(emulator, linked)
+    objects = compile_all(toolchain, folder, [HERE / "driver.c", *runtime_sources()])
+
+    def linked(build: str) -> Path:
+        target = replace(toolchain.target, native=PROCESSORS.get(build, ()))
+        compiler = replace(toolchain, target=target)
+        program = compile_program(compiler, folder, KERNELS, checked=build == "checked")
+        link([*toolchain.linker, str(program), *map(str, objects), "-o", str(folder / f"driver-{build}")])
+        return folder / f"driver-{build}"
+
+    with ThreadPoolExecutor(4) as pool:
+        builds = (*PROCESSORS, "checked")
+        return Machine(emulator, dict(zip(builds, pool.map(linked, builds), strict=True)))
 
 
 def link(command: list[str], text: str = "") -> None:
@@ -128,21 +145,19 @@ def test_kernels_have_the_numbers_they_are_called_by():
 @BUILDS
 @ORDERS
 @pytest.mark.parametrize("workers", [1, 5])
-def test_threads_meet_at_barriers(machine: Machine, checked: bool, order: Order, workers: int):
+def test_threads_meet_at_barriers(machine: Machine, build: str, order: Order, workers: int):
     x = np.arange(16 * 100, dtype=np.int32)
-    outcome, reports, (_, y) = machine.run(
-        "reverse", len(x), 100, x, 0 * x, checked=checked, order=order, workers=workers
-    )
+    outcome, reports, (_, y) = machine.run("reverse", len(x), 100, x, 0 * x, build=build, order=order, workers=workers)
     assert (outcome, reports) == (Outcome.DONE, [])
     assert y.tolist() == (x.reshape(16, 100)[:, ::-1].ravel() + 3).tolist()
 
 
 @BUILDS
 @ORDERS
-def test_values_outlive_a_wait(machine: Machine, checked: bool, order: Order):
+def test_values_outlive_a_wait(machine: Machine, build: str, order: Order):
     x = np.arange(128, dtype=np.float32) % 7
     outcome, reports, (_, y) = machine.run(
-        "registers", 128, 64, x, np.zeros(3 * 128, np.float32), checked=checked, order=order
+        "registers", 128, 64, x, np.zeros(3 * 128, np.float32), build=build, order=order
     )
     assert (outcome, reports) == (Outcome.DONE, [])
     sums = np.repeat(x.reshape(-1, 32).sum(1), 32) + 4 * x.reshape(-1, 2)[:, ::-1].ravel() + 6
@@ -165,35 +180,36 @@ def test_values_outlive_a_wait(machine: Machine, checked: bool, order: Order):
 
 
 @BUILDS
-def test_matrices(machine: Machine, checked: bool):
+def test_matrices(machine: Machine, build: str):
     a, b = (np.random.default_rng(seed).integers(-4, 5, (8, 8)).astype(np.float16) for seed in (1, 2))
-    outcome, reports, (*_, c) = machine.run("product", 32, 32, a, b, np.zeros((8, 8), np.float32), checked=checked)
+    outcome, reports, (*_, c) = machine.run("product", 32, 32, a, b, np.zeros((8, 8), np.float32), build=build)
     assert (outcome, reports) == (Outcome.DONE, [])
     np.testing.assert_array_equal(c.reshape(8, 8), a.astype(np.float32) @ b.astype(np.float32) + np.eye(8))
 
 
 @BUILDS
-def test_atomics_that_others_wait_for(machine: Machine, checked: bool):
+def test_atomics_that_others_wait_for(machine: Machine, build: str):
     outcome, reports, (turn, out) = machine.run(
-        "turns", 64, 64, np.zeros(2, np.uint32), np.zeros(64, np.uint32), checked=checked
+        "turns", 64, 64, np.zeros(2, np.uint32), np.zeros(64, np.uint32), build=build
     )
     assert (outcome, reports) == (Outcome.DONE, [])
     assert (turn.tolist(), out.tolist()) == ([64, 64], list(range(63, -1, -1)))
 
 
 @BUILDS
-def test_types_are_metals_and_not_the_processors(machine: Machine, checked: bool):
+def test_types_are_metals_and_not_the_processors(machine: Machine, build: str):
     half = int((np.float16(200) / np.float16(3)).view(np.uint16))
-    _, reports, (_, out) = machine.run(
-        "types", 1, 1, np.array([200, 0], np.int32), np.zeros(4, np.int32), checked=checked
-    )
+    _, reports, (_, out) = machine.run("types", 1, 1, np.array([200, 0], np.int32), np.zeros(4, np.int32), build=build)
     assert out.tolist() == [200 - 256, 0, 200, half]
     lines = [line_of("in[0] / in[1]"), line_of("in[0] % in[1]")]
-    assert [(seen.kind, seen.line) for seen in reports] == [(ReportKind.DIVISION, line) for line in lines] * checked
+    assert [(seen.kind, seen.line) for seen in reports] == [(ReportKind.DIVISION, line) for line in lines] * (
+        build == "checked"
+    )
 
 
-def test_an_access_past_the_end_is_reported_and_survived(machine: Machine):
-    outcome, reports, (out,) = machine.run("past_end", 64, 64, np.zeros(64, np.int32), checked=True)
+@PAGES
+def test_an_access_past_the_end_is_reported_and_survived(machine: Machine, pages: int):
+    outcome, reports, (out,) = machine.run("past_end", 64, 64, np.zeros(64, np.int32), build="checked", pages=pages)
     assert outcome is Outcome.DONE
     assert reports == [Seen(ReportKind.OUT_OF_BOUNDS, 0, line_of("i < 63"), 63, 0)]
     assert out.tolist() == [1] * 63 + [0]
@@ -204,24 +220,25 @@ def test_a_far_access_ends_the_launch_and_not_the_process(machine: Machine):
 
 
 def test_races_are_found(machine: Machine):
-    _, reports, _ = machine.run("race", 64, 64, np.zeros(4, np.int32), checked=True)
+    _, reports, _ = machine.run("race", 64, 64, np.zeros(4, np.int32), build="checked")
     assert [(seen.kind, seen.buffer, seen.line) for seen in reports] == [
         (ReportKind.RACE, 0, line_of("out[0] = int(i)"))
     ]
 
 
 def test_divergence_is_found(machine: Machine):
-    outcome, reports, (out,) = machine.run("divergence", 64, 64, np.zeros(64, np.int32), checked=True)
+    outcome, reports, (out,) = machine.run("divergence", 64, 64, np.zeros(64, np.int32), build="checked")
     assert outcome is Outcome.DONE
     assert [(seen.kind, seen.line) for seen in reports] == [(ReportKind.DIVERGENCE, line_of("if (i < 40)"))]
     assert out.tolist() == [1] * 64
 
 
+@PAGES
 @BUILDS
-def test_a_stack_that_overflows_is_stopped(machine: Machine, checked: bool):
-    outcome, reports, _ = machine.run("stack", 4, 4, np.full(4, 100_000, np.int32), checked=checked)
+def test_a_stack_that_overflows_is_stopped(machine: Machine, build: str, pages: int):
+    outcome, reports, _ = machine.run("stack", 4, 4, np.full(4, 100_000, np.int32), build=build, pages=pages)
     assert outcome is Outcome.FAR_ACCESS
-    assert [seen.kind for seen in reports] == [ReportKind.OUT_OF_BOUNDS] * checked
+    assert [seen.kind for seen in reports] == [ReportKind.OUT_OF_BOUNDS] * (build == "checked")
 
 
 def test_atomics_are_instructions_where_clang_finds_a_library_for_them(toolchain: Toolchain, tmp_path: Path):
