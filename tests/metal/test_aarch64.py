@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cross_compiling import compile_all, compile_program, runtime_sources, toolchain_for, wheel
 
+from kernelwright.metal.build import RUNTIME
 from kernelwright.metal.dwarf_lines import LineTable
 from kernelwright.metal.launch import Order, Outcome
 from kernelwright.metal.reports import ReportKind
@@ -113,19 +114,22 @@ def toolchain() -> Toolchain:
 @pytest.fixture(scope="module")
 def machine(emulator: str, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     folder = tmp_path_factory.mktemp("aarch64")
-    link([*toolchain.linker, "-x", "c", "-", "-o", str(folder / "empty")], "int main(void) { return 0; }")
+    link([*toolchain.linker, "-x", "c", "-", "-o", "/dev/null"], "int main(void) { return 0; }")
     objects = compile_all(toolchain, folder, [HERE / "driver.c", *runtime_sources()])
 
-    def linked(build: str) -> Path:
+    def linked(build: str, runtime: list[Path] = objects) -> Path:
         target = replace(toolchain.target, native=PROCESSORS.get(build, ()))
-        compiler = replace(toolchain, target=target)
+        compiler, driver = replace(toolchain, target=target), folder / f"driver-{build.replace(' ', '-')}"
         program = compile_program(compiler, folder, KERNELS, checked=build == "checked")
-        link([*toolchain.linker, str(program), *map(str, objects), "-o", str(folder / f"driver-{build}")])
-        return folder / f"driver-{build}"
+        link([*toolchain.linker, str(program), *map(str, runtime), "-o", str(driver)])
+        return driver
 
     with ThreadPoolExecutor(4) as pool:
         builds = (*PROCESSORS, "checked")
-        return Machine(emulator, dict(zip(builds, pool.map(linked, builds), strict=True)))
+        programs = dict(zip(builds, pool.map(linked, builds), strict=True))
+    (parking,) = compile_all(toolchain, tmp_path_factory.mktemp("mac"), [RUNTIME / "parking.cpp"], "-U__linux__")
+    others = [code for code in objects if code.name != parking.name]
+    return Machine(emulator, programs | {"parks as on a Mac": linked("parks as on a Mac", [parking, *others])})
 
 
 def link(command: list[str], text: str = "") -> None:
@@ -133,7 +137,7 @@ def link(command: list[str], text: str = "") -> None:
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=LINK_SECONDS)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"zig has no aarch64 C library yet; once: echo 'int main() {{}}' | {' '.join(command)}")
+        pytest.skip(f"zig has no aarch64 C library yet; run this once: echo 'int main() {{}}' | {' '.join(command)}")
     assert done.returncode == 0, done.stderr
 
 
@@ -150,6 +154,13 @@ def test_threads_meet_at_barriers(machine: Machine, build: str, order: Order, wo
     outcome, reports, (_, y) = machine.run("reverse", len(x), 100, x, 0 * x, build=build, order=order, workers=workers)
     assert (outcome, reports) == (Outcome.DONE, [])
     assert y.tolist() == (x.reshape(16, 100)[:, ::-1].ravel() + 3).tolist()
+
+
+def test_workers_sleep_without_the_calls_of_linux(machine: Machine):
+    x = np.arange(5000, dtype=np.int32)
+    outcome, _, (_, y) = machine.run("reverse", 5000, 10, x, 0 * x, build="parks as on a Mac", workers=5)
+    assert outcome is Outcome.DONE
+    assert y.tolist() == (x.reshape(500, 10)[:, ::-1].ravel() + 3).tolist()
 
 
 @BUILDS
@@ -247,3 +258,11 @@ def test_atomics_are_instructions_where_clang_finds_a_library_for_them(toolchain
     source = f"#include <metal_stdlib>\nkernel void add(device metal::atomic_int* a) {{ {body} }}\n"
     program = compile_program(with_library, tmp_path, source, checked=False)
     assert b"__aarch64_" not in program.read_bytes()
+
+
+def test_nothing_is_asked_of_glibc_that_its_library_does_not_export(tmp_path: Path):
+    gnu = toolchain_for(Target("linux", "aarch64"), "aarch64-linux-gnu")
+    (code,) = compile_all(gnu, tmp_path, [RUNTIME / "workers.cpp"])
+    names = code.read_bytes().split(b"\0")
+    assert b"__register_atfork" in names
+    assert b"pthread_atfork" not in names  # it is in an archive that only compilers link

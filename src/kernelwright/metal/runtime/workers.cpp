@@ -114,6 +114,7 @@ void after_fork() {
   busy = 0;
   job_number = 0;
   launching = PTHREAD_MUTEX_INITIALIZER;
+  forget_parked();
 }
 
 bool call_after_fork(void (*function)()) {
