@@ -55,7 +55,5 @@ def compile_program(toolchain: Toolchain, folder: Path, source: str, *, checked:
     tokens = tokenize(preprocess(source, toolchain, file="kernels.metal"), "kernels.metal")
     translated = language.translate(tokens, constants={}).text
     code = folder / f"program{'-checked' if checked else ''}{''.join(toolchain.target.native)}.o"
-    flags = build.Builder(toolchain, checked).flags
-    command = [*toolchain.clang, *flags, "-I", str(HEADERS), "-c", "-", "-o", str(code)]
-    run(command, f"{build.PRELUDE}{translated}")
+    build.Builder(toolchain, checked).compile(translated, code)
     return code

@@ -114,7 +114,7 @@ def toolchain() -> Toolchain:
 @pytest.fixture(scope="module")
 def machine(emulator: str, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     folder = tmp_path_factory.mktemp("aarch64")
-    link([*toolchain.linker, "-x", "c", "-", "-o", "/dev/null"], "int main(void) { return 0; }")
+    link([*toolchain.linker, "-x", "c", "-", "-o", str(folder / "empty")], "int main(void) { return 0; }")
     objects = compile_all(toolchain, folder, [HERE / "driver.c", *runtime_sources()])
 
     def linked(build: str, runtime: list[Path] = objects) -> Path:
@@ -137,7 +137,9 @@ def link(command: list[str], text: str = "") -> None:
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=LINK_SECONDS)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"zig has no aarch64 C library yet; run this once: echo 'int main() {{}}' | {' '.join(command)}")
+        pytest.skip(
+            f"zig has no aarch64 C library yet; run this once: echo 'int main() {{}}' | {' '.join(command[:-1])} empty"
+        )
     assert done.returncode == 0, done.stderr
 
 

@@ -68,14 +68,18 @@ class Builder:
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
         code, library = folder / "program.o", folder / "program.so"
-        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
-        run(command, text)
+        self.compile(text, code)
         target = self.toolchain.target
         libraries = () if target.system == "darwin" else system_libraries("libm.so.6")
         run([*self.toolchain.linker, *target.shared(), "-o", str(library), str(code), *libraries])
         if not target.keeps_objects:
             code.unlink()
         return library
+
+    def compile(self, text: str, code: Path) -> None:
+        """Compiles translated ``text`` into the object file ``code``. Raises ``CompilerFailed``."""
+        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
+        run(command, text)
 
     def prelude(self) -> Path:
         """Our headers, parsed once for all programs."""
