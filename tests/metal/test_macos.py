@@ -12,6 +12,7 @@ from metal_programs import ADD, SOFTMAX
 from kernelwright.metal import compile_shader
 from kernelwright.metal.build import Builder, runtime_library
 from kernelwright.metal.dwarf_lines import Line, LineTable
+from kernelwright.metal.mach_o import OBJECT
 from kernelwright.metal.target import Target
 from kernelwright.metal.toolchain import Toolchain, run
 
@@ -61,8 +62,8 @@ def test_programs_compile(wheel_for_macs: Toolchain, tmp_path: Path, checked: bo
 def test_programs_are_linked_by_the_compiler(xcode: Toolchain, tmp_path: Path):
     library = Builder(xcode).program("", tmp_path)
     *_, compiling, linking = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
-    assert linking == ["-dynamiclib", "-undefined", "dynamic_lookup", "-o", str(library), f"{tmp_path}/program.o"]
-    assert (tmp_path / "program.o").exists()  # it has the line tables
+    assert linking == ["-dynamiclib", "-undefined", "dynamic_lookup", "-o", str(library), f"{tmp_path}/{OBJECT}"]
+    assert (tmp_path / OBJECT).exists()  # it has the line tables
     assert "-fsigned-char" in compiling
     assert not {word for word in compiling if word.startswith(("-march", "-mcpu", "-mno-outline"))}
 
@@ -90,7 +91,7 @@ def mach_o(symbols: dict[str, int], size: int) -> bytes:
 
 @pytest.mark.parametrize("dwarf", ["-gdwarf-4", "-gdwarf-5"])
 def test_lines_come_from_the_object_beside_the_library(wheel_for_macs: Toolchain, tmp_path: Path, dwarf: str):
-    code = tmp_path / "program.o"
+    code = tmp_path / OBJECT
     flags = ["-x", "c++", "-O1", "-gline-tables-only", dwarf, "-nostdinc"]
     run([*wheel_for_macs.clang, *flags, "-c", "-", "-o", str(code)], FUNCTIONS)
     library = tmp_path / "program.so"

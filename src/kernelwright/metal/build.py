@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from kernelwright.metal import cache as disk
+from kernelwright.metal.mach_o import OBJECT
 from kernelwright.metal.preprocess import HEADERS
 from kernelwright.metal.toolchain import Toolchain, run
 
@@ -67,7 +68,7 @@ class Builder:
 
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
-        code, library = folder / "program.o", folder / "program.so"
+        code, library = folder / OBJECT, folder / "program.so"
         self.compile(text, code)
         target = self.toolchain.target
         libraries = () if target.system == "darwin" else system_libraries("libm.so.6")

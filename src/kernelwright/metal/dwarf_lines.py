@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kernelwright.metal.mach_o import MachO, is_mach_o
+from kernelwright.metal.mach_o import OBJECT, MachO, is_mach_o
 
 _PT_LOAD = 1
 
@@ -40,7 +40,7 @@ class LineTable:
     """The line tables of one library; of an Apple one, those of the object file beside it."""
 
     def __init__(self, path: Path):
-        data, code = path.read_bytes(), path.with_suffix(".o")
+        data, code = path.read_bytes(), path.with_name(OBJECT)
         file = MachO(data, code.read_bytes() if code.exists() else b"") if is_mach_o(data) else _Elf(data)
         self.size = file.size
         """Bytes that the loaded file takes in memory, from its base on."""

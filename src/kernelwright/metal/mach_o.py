@@ -8,6 +8,9 @@ import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+OBJECT = "code.o"
+"""What the object file beside a library is called."""
+
 _MAGIC = b"\xcf\xfa\xed\xfe"  # 64 bits, little-endian
 _LC_SYMTAB, _LC_SEGMENT_64 = 0x02, 0x19
 _HEADER, _SEGMENT, _SECTION, _SYMBOL = 32, 72, 80, 16
