@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kernelwright.metal import cache as disk
 from kernelwright.metal import flops
+from kernelwright.metal.mach_o import OBJECT
 from kernelwright.metal.preprocess import HEADERS
 from kernelwright.metal.toolchain import Toolchain, run
 
@@ -21,9 +22,9 @@ _LANGUAGE = (
     "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti", "-fPIC",
     "-fvisibility=hidden", "-w", "-fno-strict-aliasing", "-fno-threadsafe-statics",
     "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20", "-fno-omit-frame-pointer",
-    "-fno-builtin-bcmp", "-ftemplate-depth=2000",
+    "-fno-builtin-bcmp", "-ftemplate-depth=2000", "-fsigned-char",
 )  # fmt: skip
-_FAST = ("-O2", "-march=native")
+_FAST = ("-O2",)
 _CHECKED = (
     # Every access to memory becomes a call. The runtime answers for both sanitizers: their libraries are not linked.
     # Vectorised code would have other accesses than the source. Line tables say where an access stands.
@@ -37,12 +38,10 @@ _CHECKED = (
     "-fno-vectorize", "-fno-slp-vectorize", "-gline-tables-only", "-gdwarf-4",
 )  # fmt: skip
 _COUNTED = ("-x", "ir", "-O1", "-Xclang", "-disable-llvm-passes", "-fPIC", "-w")
-_CHECKED_X86 = ("-mf16c", "-mavx2", "-mfma")
 _RUNTIME = (
     "-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics",
     "-fvisibility=hidden", "-fno-omit-frame-pointer",
 )  # fmt: skip
-_SHARED = ("-shared", "--eh-frame-hdr")
 
 PRELUDE = """\
 // Code of these functions is counted to the line that calls them: reports name the user's lines.
@@ -62,8 +61,8 @@ class Builder:
     @property
     def flags(self) -> tuple[str, ...]:
         if not self.checked:
-            return _LANGUAGE + _FAST
-        return _LANGUAGE + _CHECKED + _processor_flags()
+            return _LANGUAGE + _FAST + self.toolchain.target.flags + self.toolchain.target.native
+        return _LANGUAGE + _CHECKED + self.toolchain.target.checked
 
     @property
     def identity(self) -> str:
@@ -73,16 +72,23 @@ class Builder:
 
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
-        code, library = folder / "program.o", folder / "program.so"
+        code, library = folder / OBJECT, folder / "program.so"
+        self.compile(text, code)
+        target = self.toolchain.target
+        libraries = () if target.system == "darwin" else system_libraries("libm.so.6")
+        run([*self.toolchain.linker, *target.shared(), "-o", str(library), str(code), *libraries])
+        if not target.keeps_objects:
+            code.unlink()
+        return library
+
+    def compile(self, text: str, code: Path) -> None:
+        """Compiles translated ``text`` into the object file ``code``. Raises ``CompilerFailed``."""
         command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-", "-o"]
         if self.checked:
             optimised = run([*command, "-", "-S", "-emit-llvm"], text)
-            command = [*self.toolchain.clang, *_COUNTED, *_processor_flags(), "-", "-o"]
+            command = [*self.toolchain.clang, *_COUNTED, *self.toolchain.target.checked, "-", "-o"]
             text = flops.counted(optimised)
         run([*command, str(code), "-c"], text)
-        run([*self.toolchain.linker, *_SHARED, "-o", str(library), str(code), *system_libraries("libm.so.6")])
-        code.unlink()
-        return library
 
     def prelude(self) -> Path:
         """Our headers, parsed once for all programs."""
@@ -98,7 +104,8 @@ class Builder:
 
 def runtime_library(toolchain: Toolchain) -> Path:
     """The library that runs kernels, one for all programs of this machine."""
-    flags = (*_RUNTIME, *toolchain.system_headers)
+    target = toolchain.target
+    flags = (*_RUNTIME, *target.flags, *toolchain.system_headers)
     sources = sorted(RUNTIME.glob("*.cpp"))
 
     def make(folder: Path) -> None:
@@ -107,8 +114,9 @@ def runtime_library(toolchain: Toolchain) -> Path:
             code = str(folder / f"{source.stem}.o")
             run([*toolchain.clang, *flags, "-I", str(HEADERS), "-I", str(RUNTIME), "-c", str(source), "-o", code])
             objects.append(code)
-        libraries = system_libraries("libm.so.6", "libc.so.6")
-        run([*toolchain.linker, *_SHARED, "-Bsymbolic", "-o", str(folder / "libkw_metal.so"), *objects, *libraries])
+        libraries = () if target.system == "darwin" else system_libraries("libm.so.6", "libc.so.6")
+        library = str(folder / "libkw_metal.so")
+        run([*toolchain.linker, *target.shared(own_calls=True), "-o", library, *objects, *libraries])
         for code in objects:
             Path(code).unlink()
 
@@ -141,14 +149,11 @@ def sources_digest(folder: Path, pattern: str = "**/*") -> str:
     return disk.key(*((str(path.relative_to(folder)), path.read_bytes()) for path in files))
 
 
-def _processor_flags() -> tuple[str, ...]:
-    """Of checked programs, which any processor of the kind can run."""
-    return _CHECKED_X86 if platform.machine() == "x86_64" else ()
-
-
 @cache
 def _processor() -> str:
-    """What ``-march=native`` depends on: a cache may be shared by machines that can do different things."""
+    """What ``native`` flags depend on: a cache may be shared by machines that can do different things."""
+    if not Path("/proc/cpuinfo").exists():  # Apple's systems, where there are no such flags
+        return platform.machine()
     with Path("/proc/cpuinfo").open() as facts:
         lines = {line.strip() for line in facts if line.startswith(("flags", "Features", "model name", "CPU part"))}
     return disk.key(platform.machine(), *sorted(lines))

@@ -1,14 +1,16 @@
-"""Source lines of machine code addresses, read from the line tables of an ELF file. Imports no torch.
+"""Source lines of machine code addresses, read from the line tables of a library. Imports no torch.
 
-Just what clang writes with ``-gline-tables-only``: 64-bit little-endian ELF, DWARF 4 and 5 in the 32-bit format
-(section 6.2 of the DWARF standard). Sections that the linker compressed are not read.
+Just what clang writes with ``-gline-tables-only``: 64-bit little-endian ELF or Mach-O, DWARF 4 and 5 in the 32-bit
+format (section 6.2 of the DWARF standard). Sections that the linker compressed are not read.
 """
 
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from kernelwright.metal.mach_o import OBJECT, MachO, is_mach_o
 
 _PT_LOAD = 1
 
@@ -36,14 +38,20 @@ class _Row:
 
 
 class LineTable:
-    """The line tables of one file."""
+    """The line tables of one library; of an Apple one, those of the object file beside it."""
 
     def __init__(self, path: Path):
-        elf = _Elf(path.read_bytes())
-        self.size = elf.size
+        data, code = path.read_bytes(), path.with_name(OBJECT)
+        file = MachO(data, code.read_bytes() if code.exists() else b"") if is_mach_o(data) else _Elf(data)
+        self.size = file.size
         """Bytes that the loaded file takes in memory, from its base on."""
-        strings = elf.section(".debug_str"), elf.section(".debug_line_str")
-        rows = [row for unit in _units(elf.section(".debug_line"), *strings) for row in unit]
+        strings = file.section(".debug_str"), file.section(".debug_line_str")
+        rows = [
+            row if address == row.address else replace(row, address=address)
+            for unit in _units(file.section(".debug_line"), *strings)
+            for row in unit
+            if (address := file.place(row.address)) is not None
+        ]
         # Of several rows at one address the last one counts; an end never hides a beginning.
         rows.sort(key=lambda row: (row.address, not row.end))
         self._rows = rows
@@ -146,6 +154,10 @@ class _Elf:
         if flags & 0x800:
             raise NotReadable(f"section {name} is compressed")
         return self._data[offset : offset + size]
+
+    def place(self, address: int) -> int:
+        """Line tables are those of the linked code."""
+        return address
 
 
 @dataclass

@@ -46,19 +46,27 @@ def compile_shader(
 ) -> Any:
     """Compiles Metal source and returns a library whose attributes are its kernels.
 
-    On a Mac this is ``torch.mps.compile_shader``. Elsewhere the program runs on the CPU, on CPU tensors; with
-    ``check=True`` every access to memory is watched, and a kernel that breaks a rule raises ``MetalCheckError`` after
-    it ran (ten to several hundred times slower). ``includes``: folders for ``#include``; PyTorch's ``c10/metal``
-    headers are found without. ``defines``: macros. ``constants``: values of function constants by name or index.
-    ``file``: what diagnostics call the source.
+    On a Mac with a GPU this is ``torch.mps.compile_shader``. Elsewhere the program runs on the CPU, on CPU tensors;
+    with ``check=True``, on a Mac too, every access to memory is watched, and a kernel that breaks a rule raises
+    ``MetalCheckError`` after it ran (ten to several hundred times slower). ``includes``: folders for ``#include``;
+    PyTorch's ``c10/metal`` headers are found without. ``defines``: macros. ``constants``: values of function constants
+    by name or index. ``file``: what diagnostics call the source.
 
     Raises ``MetalCompileError`` (a ``SyntaxError``, as from torch.mps), ``ToolchainMissing``, and ``ValueError`` for a
     function constant that the program does not have.
     """
-    if sys.platform == "darwin" and not check:
+    if not check and _has_apple_gpu():
         return _on_a_mac(source, includes, defines, constants)
     program = build(source, checked=check, includes=includes, defines=defines, constants=constants, file=file)
     return ShaderLibrary(program)
+
+
+def _has_apple_gpu() -> bool:
+    if sys.platform != "darwin":
+        return False
+    import torch
+
+    return torch.backends.mps.is_available()
 
 
 def _on_a_mac(

@@ -9,6 +9,11 @@
 #include "shadow.h"
 #include "worker.h"
 
+#if defined(__GLIBC__)
+// What pthread_atfork is made of. That itself lies in an archive that a compiler driver would link.
+extern "C" int __register_atfork(void (*before)(), void (*parent)(), void (*child)(), void* library);
+#endif
+
 namespace kw {
 namespace {
 
@@ -112,12 +117,21 @@ void after_fork() {
   busy = 0;
   job_number = 0;
   launching = PTHREAD_MUTEX_INITIALIZER;
+  forget_parked();
+}
+
+bool call_after_fork(void (*function)()) {
+#if defined(__GLIBC__)
+  return __register_atfork(nullptr, nullptr, function, nullptr) == 0;
+#else
+  return pthread_atfork(nullptr, nullptr, function) == 0;
+#endif
 }
 
 // Starts threads until `wanted` workers can take part; signals are for others. Returns how many can.
 u32 hire(u32 wanted) {
   static bool fork_is_handled;
-  if (!fork_is_handled) fork_is_handled = pthread_atfork(nullptr, nullptr, after_fork) == 0;
+  if (!fork_is_handled) fork_is_handled = call_after_fork(after_fork);
   if (wanted > most_workers) wanted = most_workers;
   sigset_t all, old;
   sigfillset(&all);
