@@ -198,7 +198,7 @@ def test_errors_are_the_users(toolchain: Toolchain):
 def test_a_call_that_nothing_answers_is_refused(toolchain: Toolchain, tmp_path: Path):
     text = "float gone(float); static void f(float* x) { *x = gone(*x); }"
     text += ' KW_KERNEL(0, "f", (&f), 0, false, {KW_BUFFER, 0})'
-    with pytest.raises(CompilerFailed, match="PTX calls what no GPU has: .*gone"):
+    with pytest.raises(CompilerFailed, match=r"PTX calls what no GPU has: .*gone"):
         PtxBuilder(toolchain, "sm_90").program(text, tmp_path)
 
 

@@ -57,6 +57,12 @@ class Gpu:
 
         return torch.cuda.current_stream(self.index).cuda_stream
 
+    def synchronize(self) -> None:
+        """Waits until all that was enqueued has ended. Raises ``torch.AcceleratorError`` for what went wrong there."""
+        import torch
+
+        torch.cuda.synchronize(self.index)
+
     def backend(self) -> PtxBuilder:
         """Compiles for this GPU. Raises ``ValueError`` for one that is too old, ``ToolchainMissing``."""
         major, minor = (
