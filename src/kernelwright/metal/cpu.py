@@ -75,7 +75,6 @@ class CpuKernel:
             raise RuntimeError(f"kernel {name} cannot be inspected: compile its library with check=True")
         if 0 in dispatch.grid:
             return Inspection((), inspection.no_work(self._signature, dispatch))
-        dispatch = replace(dispatch, check=Check.RULES)
         found = inspection.inspect(
             self._program, self._loaded, self._signature, self._record, dispatch, binding, sample
         )
