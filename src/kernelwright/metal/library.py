@@ -285,7 +285,6 @@ class Kernel:
             raise RuntimeError(objection)
 
 
-
 def _sizes(given: Threads | None) -> tuple[int, ...] | None:
     """A number of threads for each direction; the errors are those of torch.mps."""
     if given is None:
