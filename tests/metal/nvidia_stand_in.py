@@ -18,6 +18,7 @@ from kernelwright.metal.toolchain import Toolchain
 
 SOURCE = Path(__file__).with_suffix(".c")
 STREAM = 0x5EED
+ILLEGAL_ADDRESS = 700
 
 
 class _Launch(ctypes.Structure):
@@ -70,6 +71,7 @@ class StandIn:
         self.path.write_bytes(library.read_bytes())
         self.library = ctypes.CDLL(str(self.path))
         self._kept: list[Any] = []
+        self.raised: Exception | None = None
 
     def driver(self) -> Driver:
         return Driver(str(self.path))
@@ -94,26 +96,32 @@ class StandIn:
         return self.library.stand_in_depth()
 
     def on_launch(self, run: Callable[[Launched], int]) -> None:
-        """``run`` gets each launch and answers with a ``CUresult``."""
+        """``run`` gets each launch and answers with a ``CUresult``. What it raises fails the launch and is kept."""
 
         def call(pointer: Any) -> int:
             found = pointer.contents
             parameter = ctypes.string_at(found.parameter, found.parameter_bytes)
             sizes = tuple(found.groups), tuple(found.group)
-            return run(Launched(found.ptx.decode(), found.name.decode(), parameter, *sizes, found.shared_bytes))
+            launched = Launched(found.ptx.decode(), found.name.decode(), parameter, *sizes, found.shared_bytes)
+            try:
+                return run(launched)
+            except Exception as error:  # it cannot pass through C
+                self.raised = error
+                return ILLEGAL_ADDRESS
 
         self._kept.append(_RUN(call))
         ctypes.c_void_p.in_dll(self.library, "stand_in_run").value = ctypes.cast(self._kept[-1], ctypes.c_void_p).value
 
     def gpu(self, index: int = 0) -> "HostGpu":
-        return HostGpu(self.driver(), index)
+        return HostGpu(self, index)
 
 
 class HostGpu(Gpu):
     """The stand-in's GPU: its memory is the host's, so its tensors are CPU tensors."""
 
-    def __init__(self, driver: Driver, index: int):
-        super().__init__(driver, index)
+    def __init__(self, machine: StandIn, index: int):
+        super().__init__(machine.driver(), index)
+        self.machine = machine
         self.copies: list[torch.Tensor] = []
         self.synchronized = False
 

@@ -52,7 +52,10 @@ KW_FUNC void* gpu_memory_of(KwArgumentDescription d, const KwGpuLaunch& launch) 
 template <auto Function, const Arguments& Given, class... A, size_t... I>
 KW_FUNC void run_gpu_thread(const KwGpuLaunch& launch, void (*)(A...), metal::integer_sequence<size_t, I...>) {
   Place at;
-  if (!place_of_thread(launch, at)) return;
+  if (!place_of_thread(launch, at)) {
+    asm volatile("exit;");  // at once: one that waited to return together with the others would miss their barriers
+    return;
+  }
   Function(bind<A>(Given.list[I], gpu_memory_of(Given.list[I], launch), at)...);
 }
 

@@ -51,7 +51,6 @@ class FunctionAttribute(IntEnum):
 
     MAX_THREADS_PER_BLOCK = 0
     SHARED_SIZE_BYTES = 1
-    NUM_REGS = 4
 
 
 class JitOption(IntEnum):

@@ -16,6 +16,7 @@ notes of the PTX ISA): drivers read what is not newer than they are. GPUs younge
 
 _FLAGS = (
     *LANGUAGE, "-O2", "--target=nvptx64-nvidia-cuda", "-nogpulib",
+    "-fconvergent-functions",  # no call may be moved to where fewer lanes make it
     "--cuda-path=/nonexistent",  # or clang takes the version of a toolkit that it finds
 )  # fmt: skip
 _OPEN, _CLOSE = "KW_OWN_FUNCTIONS", "KW_OWN_FUNCTIONS_END"
