@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from figure import machine
-from kernelwright.metal import ToolchainMissing, compile_shader
-from kernelwright.metal.errors import NvidiaMissing
+from kernelwright.metal import NvidiaMissing, ToolchainMissing, compile_shader
+from kernelwright.metal.nvidia.kernel import gpu
 from metal_cuda_cases import CASES, Case
 
 CORPUS = Path(__file__).parents[1] / "tests" / "metal"
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     try:
-        compile_shader("", device="cuda")
+        gpu("cuda").backend()
     except (NvidiaMissing, ToolchainMissing, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -28,7 +28,7 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_kernels_of_the_benchmark(cases: ModuleType, toolchain: Toolchain, name: str, tmp_path: Path):
+def test_kernels_of_the_benchmark(cases: ModuleType, ptx_toolchain: Toolchain, name: str, tmp_path: Path):
     (case,) = [case for case in cases.CASES if name in case.name]
     torch.manual_seed(0)
     setup = case.prepare("cpu", case.small)
@@ -38,7 +38,7 @@ def test_kernels_of_the_benchmark(cases: ModuleType, toolchain: Toolchain, name:
     torch.testing.assert_close(setup.out.to(exact.dtype), exact, rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(setup.eager().to(exact.dtype), exact, rtol=1e-5, atol=1e-4)
 
-    program = build(case.source, backend=PtxBuilder(toolchain, "sm_90"))
+    program = build(case.source, backend=PtxBuilder(ptx_toolchain, "sm_90"))
     assert unresolved(program.library.read_text()) == []
     if ptxas := shutil.which("ptxas"):
         command = [ptxas, "-arch=sm_90", "-v", str(program.library), "-o", str(tmp_path / "x.cubin")]
@@ -51,7 +51,7 @@ def test_all_are_tried(cases: ModuleType):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu(toolchain: Toolchain):
+def test_without_a_gpu(ptx_toolchain: Toolchain):
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "metal_cuda.py")], capture_output=True, text=True, check=False
     )

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +25,7 @@ Metal = Callable[..., Result]
 
 
 @pytest.fixture
-def metal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toolchain: Toolchain) -> Metal:
+def metal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ptx_toolchain: Toolchain) -> Metal:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "add.metal").write_text(ADD + ADD.partition("namespace metal;")[2].replace("add(", "twice("))
     (tmp_path / "broken.metal").write_text(ADD.replace("a[i] +", "a[i] + missing +"))
@@ -37,8 +39,8 @@ def metal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toolchain: Toolchain)
 
 
 @pytest.fixture
-def machine(tmp_path: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    made = StandIn(compile_stand_in(toolchain, tmp_path), "cli")
+def machine(tmp_path: Path, ptx_toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    made = StandIn(compile_stand_in(ptx_toolchain, tmp_path), "cli")
     monkeypatch.setattr(nvidia, "gpu", lambda device: made.gpu())
     return made
 
@@ -58,6 +60,14 @@ def test_ptx(metal: Metal):
     assert done.stdout.startswith("// kw_kernel_0: add\n// kw_kernel_1: twice\n")
     assert ".target sm_90" in done.stdout
     assert re.findall(r"\.entry (\w+)\(", done.stdout) == ["kw_kernel_0", "kw_kernel_1"]
+
+
+def test_ptx_needs_no_torch(metal: Metal):
+    code = "import sys\nfrom kernelwright.cli.main import main\nmain(['metal', 'ptx', 'add.metal'])\n"
+    code += "print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "False"
+    assert ".entry kw_kernel_0(" in done.stdout
 
 
 def test_ptx_of_one_kernel_for_another_architecture_into_a_file(metal: Metal, tmp_path: Path):

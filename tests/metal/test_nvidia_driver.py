@@ -20,8 +20,8 @@ PTX = ".version 7.8\n.target sm_90\n.visible .entry kw_kernel_0(\n.param .align 
 
 
 @pytest.fixture(scope="module")
-def library(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_stand_in(toolchain, tmp_path_factory.mktemp("stand_in"))
+def library(ptx_toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_stand_in(ptx_toolchain, tmp_path_factory.mktemp("stand_in"))
 
 
 @pytest.fixture
@@ -192,6 +192,10 @@ def test_tensors_elsewhere(gpu: HostGpu, monkeypatch: pytest.MonkeyPatch):
     x = torch.zeros(8)
     with pytest.raises(RuntimeError, match="argument 0 is on device cpu: this library's kernels run on cuda:1 tensors"):
         add(x, x, x)
+
+
+def test_a_program_without_kernels(gpu: HostGpu):
+    assert dir(gpu.library("constant int nothing = 1;")) == []
 
 
 def test_errors_of_a_launch(machine: StandIn, gpu: HostGpu):

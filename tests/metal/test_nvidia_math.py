@@ -135,9 +135,9 @@ def test_what_looks_into_the_bits(own: ctypes.CDLL, numbers: np.ndarray):
     np.testing.assert_array_equal(called(own.own_ldexp, np.empty_like(finite), finite, shifts), expected_shifted)
 
     other = np.random.default_rng(3).permutation(numbers)
-    np.testing.assert_array_equal(
-        called(own.own_nextafter, np.empty_like(numbers), numbers, other), np.nextafter(numbers, other)
-    )
+    with np.errstate(invalid="ignore"):
+        expected_next = np.nextafter(numbers, other)
+    np.testing.assert_array_equal(called(own.own_nextafter, np.empty_like(numbers), numbers, other), expected_next)
     corners = np.float32([0, np.nan, np.inf, 1, 1e-45])
     found = called(own.own_ilogb, np.empty(len(corners), np.int32), corners)
     assert found.tolist() == [-(2**31), -(2**31), 2**31 - 1, 0, -149]

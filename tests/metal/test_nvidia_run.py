@@ -61,8 +61,8 @@ class Interpreted:
 
 
 @pytest.fixture(scope="module")
-def gpu(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Interpreted:
-    return Interpreted(compile_stand_in(toolchain, tmp_path_factory.mktemp("interpreted")))
+def gpu(ptx_toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Interpreted:
+    return Interpreted(compile_stand_in(ptx_toolchain, tmp_path_factory.mktemp("interpreted")))
 
 
 def numbers(*shape: int) -> torch.Tensor:

@@ -19,9 +19,9 @@ def listing(build: Build, arch: str, kernel: str | None) -> tuple[tuple["Diagnos
     Raises what ``build`` raises, and ``ValueError`` for an architecture or a kernel that there is not.
     """
     from kernelwright.metal.nvidia.ptx import PtxBuilder
-    from kernelwright.metal.toolchain import find
+    from kernelwright.metal.toolchain import find_for_ptx
 
-    toolchain = find()
+    toolchain = find_for_ptx()
     program = build(backend=PtxBuilder(toolchain, arch))
     kernels = program.kernels
     if kernel is not None:

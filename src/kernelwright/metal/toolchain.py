@@ -20,6 +20,8 @@ from kernelwright.metal.errors import ToolchainMissing
 
 OLDEST_CLANG = 16
 """The first clang whose ``_Float16`` and template deduction our headers can be compiled with."""
+OLDEST_CLANG_FOR_PTX = 20
+"""Of the oldest wheel that we take. Clang 16 has neither ``_Float16`` nor all instructions of NVIDIA GPUs."""
 NEWEST_CLANG = 24
 """The last versioned program name (``clang-24``) that is looked for."""
 INSTALL = "pip install 'kernelwright[metal]'"
@@ -53,29 +55,37 @@ def find() -> Toolchain:
     return choose(shutil.which, _clang_version, _ziglang)
 
 
+@cache
+def find_for_ptx() -> Toolchain:
+    """The one that makes code for NVIDIA GPUs. Raises ``ToolchainMissing``."""
+    return choose(shutil.which, _clang_version, _ziglang, OLDEST_CLANG_FOR_PTX)
+
+
 def choose(
     which: Callable[[str], str | None],
     version: Callable[[str], tuple[int, ...] | None],
     ziglang: Callable[[], Toolchain | None],
+    oldest: int = OLDEST_CLANG,
 ) -> Toolchain:
-    """The choice itself. ``which`` finds programs, ``version`` asks a clang, ``ziglang`` finds the wheel."""
+    """The choice itself. ``which`` finds programs, ``version`` asks a clang, ``ziglang`` finds the wheel; ``oldest``:
+    the first clang that will do."""
     if sys.platform != "linux":
         raise ToolchainMissing(
             f"Metal programs are compiled for the CPU on Linux only, not on {sys.platform}; "
             "on a Mac use torch.mps.compile_shader"
         )
-    names = ("clang", *(f"clang-{number}" for number in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)))
+    names = ("clang", *(f"clang-{number}" for number in range(NEWEST_CLANG, oldest - 1, -1)))
     for name in names:
         path = which(name)
         linker = path and (which(name.replace("clang", "ld.lld")) or which("ld.lld"))
         if not path or not linker:
             continue
         found = version(path)
-        if found and found[0] >= OLDEST_CLANG:
+        if found and found[0] >= oldest:
             return Toolchain((path,), (linker,), f"clang {'.'.join(map(str, found))}")
     wheel = ziglang()
     if wheel is None:
-        raise ToolchainMissing(f"no compiler for Metal: clang {OLDEST_CLANG} or newer with ld.lld, or {INSTALL}")
+        raise ToolchainMissing(f"no compiler for Metal: clang {oldest} or newer with ld.lld, or {INSTALL}")
     return wheel
 
 

@@ -9,7 +9,7 @@ struct KwGpuLaunch {
 };
 
 namespace kw {
-extern __attribute__((address_space(3), aligned(16))) unsigned char dynamic_memory[];
+extern __attribute__((address_space(3), aligned(64))) unsigned char dynamic_memory[];
 
 // False: there is no such thread, because the grid ends inside its threadgroup.
 //

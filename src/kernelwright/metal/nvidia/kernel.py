@@ -13,7 +13,7 @@ from kernelwright.metal.launch import BUFFERS, Dispatch, Order, Triple
 from kernelwright.metal.nvidia.driver import DeviceAttribute, Driver, FunctionAttribute, driver
 from kernelwright.metal.nvidia.ptx import PtxBuilder, architecture
 from kernelwright.metal.program import Program
-from kernelwright.metal.toolchain import find
+from kernelwright.metal.toolchain import find_for_ptx
 from kernelwright.metal.work import Inspection
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Gpu:
             self.driver.attribute(self.index, which)
             for which in (DeviceAttribute.COMPUTE_CAPABILITY_MAJOR, DeviceAttribute.COMPUTE_CAPABILITY_MINOR)
         )
-        return PtxBuilder(find(), architecture(major, minor))
+        return PtxBuilder(find_for_ptx(), architecture(major, minor))
 
     def copy(self, tensor: "torch.Tensor") -> "torch.Tensor":
         """A CPU tensor's copy here. The current stream makes it; nobody waits for that."""
@@ -110,7 +110,8 @@ class NvidiaProgram:
         self.gpu = gpu
         self.ptx = program.library.read_text()
         self._modules: dict[int, int] = {}
-        self.module()
+        if program.kernels:
+            self.module()
 
     @property
     def device(self) -> "torch.device":
