@@ -134,7 +134,9 @@ def test_run_that_breaks_off(metal: Metal, machine: StandIn, monkeypatch: pytest
     machine.fail("cuLaunchKernel", 700)
     done = metal(*RUN, *BUFFERS, "--json")
     assert done.exit_code == 1
-    assert "CUDA_ERROR_ILLEGAL_ADDRESS" in json.loads(done.stdout)["error"]
+    found = json.loads(done.stdout)
+    assert "CUDA_ERROR_ILLEGAL_ADDRESS" in found["error"]
+    assert found["outputs"] == []
 
     def wait(_: nvidia.Gpu) -> None:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nmore")

@@ -198,6 +198,19 @@ def test_a_program_without_kernels(gpu: HostGpu):
     assert dir(gpu.library("constant int nothing = 1;")) == []
 
 
+def test_numbers_in_tensors(gpu: HostGpu, launches: list[Launched], monkeypatch: pytest.MonkeyPatch):
+    """A CPU tensor without a dimension is a number, as for PyTorch's own operations; float64 becomes float32."""
+    source = f"{HEAD}kernel void k(constant float& x, constant int& n) {{}}"
+    kernel = gpu.library(source).k
+    monkeypatch.setattr(kernel, "_device", torch.device("cuda", 0))
+    kernel(torch.tensor(1.5, dtype=torch.float64, requires_grad=True), torch.tensor(7, dtype=torch.int32), threads=1)
+    first, second = launches[0].record.buffer[:2]
+    assert ctypes.c_float.from_address(first).value == 1.5
+    assert ctypes.c_int32.from_address(second).value == 7
+    with pytest.raises(RuntimeError, match="argument 0 is on device cpu: this library's kernels run on cuda:0 tensors"):
+        kernel(torch.tensor([1.5]), 7, threads=1)
+
+
 def test_errors_of_a_launch(machine: StandIn, gpu: HostGpu):
     add = gpu.library(ADD).add
     x = torch.zeros(8)
@@ -227,6 +240,18 @@ def test_the_public_way(monkeypatch: pytest.MonkeyPatch):
         compile_shader(ADD, device="cuda", check=True)
     with pytest.raises(ValueError, match="Metal kernels run on device 'cpu' or 'cuda', not on 'tpu'"):
         compile_shader(ADD, device="tpu")
+
+
+def test_candidates_for_the_mac_run_where_the_judge_says(monkeypatch: pytest.MonkeyPatch):
+    from kernelwright.metal.nvidia import kernel
+    from kernelwright.metal.stand_in.device import MpsDevice
+    from kernelwright.metal.stand_in.journal import Journal
+    from kernelwright.metal.stand_in.kernels import StandInLibrary
+
+    monkeypatch.setattr(kernel, "driver", lambda: Driver("libgone.so"))
+    assert dir(StandInLibrary(ADD, MpsDevice("cpu"), Journal())) == ["add"]
+    with pytest.raises(NvidiaMissing):
+        StandInLibrary(ADD, MpsDevice("cuda"), Journal())
 
 
 def test_without_a_gpu_one_line_says_so(machine: StandIn, monkeypatch: pytest.MonkeyPatch):

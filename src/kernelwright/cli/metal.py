@@ -210,6 +210,8 @@ class _Job:
         self._call(
             kernel, lambda called: called(*tensors, threads=sizes[0], group_size=sizes[1], threadgroup_bytes=bytes_of)
         )
+        if self.gpu and self.found.get("error"):
+            return  # what went wrong on a GPU took its memory with it
         from kernelwright.cli.metal_objects import MetalOutput
 
         self.found["outputs"] = tuple(
@@ -219,6 +221,8 @@ class _Job:
         )
 
     def _call(self, kernel: str, call: Callable[[Any], None]) -> None:
+        import torch
+
         from kernelwright.metal import MetalCheckError
         from kernelwright.metal.errors import MetalRunError
 
@@ -230,11 +234,10 @@ class _Job:
             self.found.update(reports=error.reports, error=str(error).splitlines()[0])
         except MetalRunError as error:
             self.found["error"] = str(error)
-        except (RuntimeError, TypeError, ValueError) as error:
-            if type(error).__name__ == "AcceleratorError":  # the kernel went wrong on the GPU
-                self.found["error"] = f"kernel {kernel}: {str(error).splitlines()[0]}"
-            else:  # what the kernel cannot be called with
-                fail(error)
+        except torch.AcceleratorError as error:  # it went wrong on the GPU
+            self.found["error"] = f"kernel {kernel}: {str(error).splitlines()[0]}"
+        except (RuntimeError, TypeError, ValueError) as error:  # what the kernel cannot be called with
+            fail(error)
 
     def _library(self) -> "ShaderLibrary":
         from kernelwright.metal.library import ShaderLibrary

@@ -37,7 +37,8 @@ class Binding:
     """Of the first tensor: how many threads there are when the caller does not say."""
     error_buffer: "torch.Tensor | None" = None
     made: dict[int, "torch.Tensor"] = field(default_factory=dict)
-    """The buffers that were made of numbers and lists, and the one for errors: they lie in the CPU's memory."""
+    """The buffers that were made of numbers and lists, and the one for errors: they lie in the CPU's memory, as do
+    tensors there without a dimension, which are numbers for a GPU."""
 
 
 def bind(
@@ -89,7 +90,11 @@ def extent_of(tensor: "torch.Tensor") -> Extent:
 
 
 def _bind_tensor(binding: Binding, index: int, tensor: "torch.Tensor", device: "torch.device") -> None:
-    ours = _on_device(tensor, index, device)
+    if not tensor.dim() and tensor.device.type == "cpu" and device.type != "cpu":
+        _bind_made(binding, index, _narrow(tensor, index).detach())
+        return
+    _refuse_other_devices(tensor, index, device)
+    ours = _narrow(tensor, index)
     binding.kept.append(ours)
     binding.buffers[index] = extent_of(ours)
 
@@ -100,15 +105,18 @@ def _bind_made(binding: Binding, index: int, tensor: "torch.Tensor") -> None:
     binding.buffers[index] = extent_of(tensor)
 
 
-def _on_device(tensor: "torch.Tensor", index: int, device: "torch.device") -> "torch.Tensor":
-    """The tensor as kernels can read it: a Mac has no float64 but takes such scalars as float32."""
-    import torch
-
+def _refuse_other_devices(tensor: "torch.Tensor", index: int, device: "torch.device") -> None:
     if tensor.device.type != device.type or device.index not in (None, tensor.device.index):
         where = "on this machine Metal kernels run on CPU tensors"
         if device.type != "cpu":
             where = f"this library's kernels run on {device} tensors"
         raise RuntimeError(f"argument {index} is on device {tensor.device}: {where}")
+
+
+def _narrow(tensor: "torch.Tensor", index: int) -> "torch.Tensor":
+    """The tensor as kernels can read it: a Mac has no float64 but takes such scalars as float32."""
+    import torch
+
     narrow = {torch.float64: torch.float32, torch.complex128: torch.complex64}.get(tensor.dtype)
     if narrow is None:
         return tensor
