@@ -39,7 +39,10 @@ def test_kernels_of_the_benchmark(cases: ModuleType, ptx_toolchain: Toolchain, n
     torch.testing.assert_close(setup.eager().to(exact.dtype), exact, rtol=1e-5, atol=1e-4)
 
     program = build(case.source, backend=PtxBuilder(ptx_toolchain, "sm_90"))
-    assert unresolved(program.library.read_text()) == []
+    ptx = program.library.read_text()
+    assert unresolved(ptx) == []
+    if name == "simdgroup_matrix":  # 8 for each of four left matrices, 16 for each right one, though all meet all
+        assert ptx.count("shfl.sync") == 4 * 8 + 4 * 16
     if ptxas := shutil.which("ptxas"):
         command = [ptxas, "-arch=sm_90", "-v", str(program.library), "-o", str(tmp_path / "x.cubin")]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
