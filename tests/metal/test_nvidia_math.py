@@ -114,6 +114,10 @@ def test_half_turns(own: ctypes.CDLL):
         np.testing.assert_allclose(found, exact, atol=6e-8)
         whole = quarters == np.rint(quarters)
         assert set(np.abs(found[whole])) == ({0.0} if name == "sinpi" else {1.0})
+    x = np.random.default_rng(4).uniform(-4, 4, 50_000).astype(np.float32)
+    angle = np.pi * x.astype(np.float64)
+    for name, function, most in (("sinpi", np.sin, 0.51), ("cospi", np.cos, 0.51), ("tanpi", np.tan, 2)):
+        assert_close(called(own[f"own_{name}"], np.empty_like(x), x), function(angle), most)
     halves = np.float32([0.25, -0.25, 0.5, 1])
     np.testing.assert_array_equal(called(own.own_tanpi, np.empty_like(halves), halves), [1, -1, np.inf, 0])
 
