@@ -12,14 +12,18 @@ from kernelwright.metal.toolchain import Clang, CompilerFailed, Toolchain
 WHEEL = Toolchain(("zig", "clang"), ("zig", "ld.lld"), "ziglang 0.15.2")
 
 
-def chosen(programs: dict[str, tuple[int, ...] | Clang], wheel: Toolchain | None = WHEEL) -> Toolchain:
+def chosen(
+    programs: dict[str, tuple[int, ...] | Clang],
+    wheel: Toolchain | None = WHEEL,
+    oldest: int = room.OLDEST_CLANG,
+) -> Toolchain:
     """The choice on a machine with these programs on its path; linkers have no version."""
 
     def version(path: str) -> Clang | None:
         found = programs[Path(path).name]
         return found if isinstance(found, Clang) else Clang(found) if found else None
 
-    return room.choose(lambda name: f"/bin/{name}" if name in programs else None, version, lambda: wheel)
+    return room.choose(lambda name: f"/bin/{name}" if name in programs else None, version, lambda: wheel, oldest)
 
 
 @pytest.fixture
@@ -57,6 +61,12 @@ def test_otherwise_the_wheel(programs: dict[str, tuple[int, ...]]):
 
 def test_an_old_clang_does_not_hide_a_new_one():
     assert chosen({"clang": (14, 0, 6), "clang-16": (16, 0, 1), "ld.lld": ()}).name == "clang 16.0.1"
+
+
+def test_code_for_gpus_needs_a_newer_clang():
+    oldest = room.OLDEST_CLANG_FOR_PTX
+    assert chosen({"clang": (16, 0, 6), "ld.lld": ()}, oldest=oldest) == WHEEL
+    assert chosen({"clang": (oldest, 1, 0), "ld.lld": ()}, oldest=oldest).clang == ("/bin/clang",)
 
 
 def test_nothing_is_one_line_that_helps():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kernelwright.metal.apple_gpus import ModelledTime, modelled_times
     from kernelwright.metal.contract import Diagnostic, KernelSignature, Severity
-    from kernelwright.metal.errors import MetalCheckError, MetalCompileError, ToolchainMissing
+    from kernelwright.metal.errors import MetalCheckError, MetalCompileError, NvidiaMissing, ToolchainMissing
     from kernelwright.metal.library import Kernel, ShaderLibrary, compile_shader
     from kernelwright.metal.reports import Report, ReportKind
     from kernelwright.metal.work import AccessWork, BufferWork, Inspection, KernelWork
@@ -27,6 +27,7 @@ __all__ = [
     "MetalCheckError",
     "MetalCompileError",
     "ModelledTime",
+    "NvidiaMissing",
     "Report",
     "ReportKind",
     "Severity",
@@ -46,6 +47,7 @@ _WHERE = {
     "KernelWork": "work",
     "MetalCheckError": "errors",
     "MetalCompileError": "errors",
+    "NvidiaMissing": "errors",
     "ModelledTime": "apple_gpus",
     "Report": "reports",
     "ReportKind": "reports",

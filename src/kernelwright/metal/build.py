@@ -9,6 +9,7 @@ import platform
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from kernelwright.metal import cache as disk
 from kernelwright.metal import flops
@@ -18,12 +19,14 @@ from kernelwright.metal.toolchain import Toolchain, run
 
 RUNTIME = Path(__file__).parent / "runtime"
 
-_LANGUAGE = (
-    "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti", "-fPIC",
+LANGUAGE = (
+    "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti",
     "-fvisibility=hidden", "-w", "-fno-strict-aliasing", "-fno-threadsafe-statics",
-    "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20", "-fno-omit-frame-pointer",
+    "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20",
     "-fno-builtin-bcmp", "-ftemplate-depth=2000", "-fsigned-char",
 )  # fmt: skip
+"""How translated programs are compiled, whatever device they are for."""
+_SHARED_CODE = ("-fPIC", "-fno-omit-frame-pointer")
 _FAST = ("-O2",)
 _CHECKED = (
     # Every access to memory becomes a call. The runtime answers for both sanitizers: their libraries are not linked.
@@ -57,12 +60,13 @@ class Builder:
 
     toolchain: Toolchain
     checked: bool = False
+    device: Literal["cpu"] = "cpu"
 
     @property
     def flags(self) -> tuple[str, ...]:
         if not self.checked:
-            return _LANGUAGE + _FAST + self.toolchain.target.flags + self.toolchain.target.native
-        return _LANGUAGE + _CHECKED + self.toolchain.target.checked
+            return LANGUAGE + _SHARED_CODE + _FAST + self.toolchain.target.flags + self.toolchain.target.native
+        return LANGUAGE + _SHARED_CODE + _CHECKED + self.toolchain.target.checked
 
     @property
     def identity(self) -> str:
@@ -92,14 +96,19 @@ class Builder:
 
     def prelude(self) -> Path:
         """Our headers, parsed once for all programs."""
+        return parsed_prelude(self.toolchain, self.flags, self.identity)
 
-        def make(folder: Path) -> None:
-            flags = [word if word != "c++" else "c++-header" for word in self.flags]
-            stamps = ("-Xclang", "-fno-pch-timestamp")  # the entry's name stands for the content
-            command = [*self.toolchain.clang, *flags, *stamps, "-I", str(HEADERS), "-", "-o", f"{folder}/prelude.pch"]
-            run(command, PRELUDE)
 
-        return disk.entry("prelude", self.identity, make, once=True) / "prelude.pch"
+def parsed_prelude(toolchain: Toolchain, flags: tuple[str, ...], name: str) -> Path:
+    """Our headers as the compiler keeps them, for programs compiled with ``flags``; ``name`` stands for all of it."""
+
+    def make(folder: Path) -> None:
+        words = [word if word != "c++" else "c++-header" for word in flags]
+        stamps = ("-Xclang", "-fno-pch-timestamp")  # the entry's name stands for the content
+        command = [*toolchain.clang, *words, *stamps, "-I", str(HEADERS), "-", "-o", f"{folder}/prelude.pch"]
+        run(command, PRELUDE)
+
+    return disk.entry("prelude", name, make, once=True) / "prelude.pch"
 
 
 def runtime_library(toolchain: Toolchain) -> Path:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from kernelwright.metal import cache, language, strict
 from kernelwright.metal.build import Builder, sources_digest
@@ -27,26 +27,47 @@ class Program:
     """A compiled Metal source."""
 
     library: Path
+    """What is loaded to run it: a shared library, or PTX."""
     kernels: tuple[KernelSignature, ...]
     warnings: tuple[Diagnostic, ...]
     toolchain: Toolchain
     checked: bool
 
 
+class Backend(Protocol):
+    """Makes code of translated programs for one kind of device."""
+
+    @property
+    def toolchain(self) -> Toolchain: ...
+
+    @property
+    def identity(self) -> str:
+        """Names everything but a program's own text that its code depends on."""
+        ...
+
+    @property
+    def device(self) -> Literal["cpu", "nvptx"]: ...
+
+    def program(self, text: str, folder: Path) -> Path:
+        """Compiles translated ``text`` into ``folder/program.*``. Raises ``CompilerFailed``."""
+        ...
+
+
 def build(
     source: str,
     *,
     checked: bool = False,
+    backend: Backend | None = None,
     includes: Sequence[Path] = (),
     defines: Mapping[str, str] | None = None,
     constants: Constants | None = None,
     file: str = "program.metal",
 ) -> Program:
-    """Compiles a source, or finds it compiled.
+    """Compiles a source, or finds it compiled. ``backend``: what for; by default the CPU, with or without checks.
 
     Raises ``MetalCompileError`` when it is no Metal, ``ToolchainMissing`` when this machine cannot compile.
     """
-    builder = Builder(find(), checked)
+    builder = backend or Builder(find(), checked)
     values = dict(constants or {})
     try:
         text = preprocess(source, builder.toolchain, includes=includes, defines=defines, file=file)
@@ -63,11 +84,12 @@ def build(
     name = cache.key(builder.identity, _translator(), text, sorted(values.items(), key=repr))
     folder = cache.entry("programs", name, make)
     kernels, warnings = _read_record(folder)
-    return Program(folder / "program.so", kernels, warnings, builder.toolchain, checked)
+    (library,) = (path for path in folder.glob("program.*") if path.suffix != ".json")
+    return Program(library, kernels, warnings, builder.toolchain, checked)
 
 
 def _compile(
-    text: str, constants: Constants, builder: Builder, folder: Path, file: str
+    text: str, constants: Constants, builder: Backend, folder: Path, file: str
 ) -> tuple[tuple[KernelSignature, ...], tuple[Diagnostic, ...]]:
     """Preprocessed text into ``folder``: rules of the language first, then translation, then the compiler."""
     try:
@@ -75,7 +97,7 @@ def _compile(
         diagnostics = strict.check(tokens)
         if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
             raise MetalCompileError(diagnostics)
-        translation = language.translate(tokens, constants=constants)
+        translation = language.translate(tokens, constants=constants, backend=builder.device)
     except SourceError as error:
         raise MetalCompileError([Diagnostic(Severity.ERROR, error.message, error.place)]) from None
     try:

@@ -23,6 +23,8 @@ OLDEST_CLANG = 16
 """The first clang whose ``_Float16`` and template deduction our headers can be compiled with."""
 OLDEST_APPLE_CLANG = 15
 """The same in Apple's numbers: Xcode 15 has LLVM 16."""
+OLDEST_CLANG_FOR_PTX = 20
+"""Of the oldest wheel that we take. Clang 16 has neither ``_Float16`` nor all instructions of NVIDIA GPUs."""
 NEWEST_CLANG = 24
 """The last versioned program name (``clang-24``) that is looked for."""
 INSTALL = "pip install 'kernelwright[metal]'"
@@ -50,9 +52,9 @@ class Clang:
     numbers: tuple[int, ...]
     apple: bool = False
 
-    @property
-    def is_new_enough(self) -> bool:
-        return self.numbers[0] >= (OLDEST_APPLE_CLANG if self.apple else OLDEST_CLANG)
+    def is_from(self, oldest: int) -> bool:
+        """Whether it will do where LLVM's own must be at least ``oldest``."""
+        return self.numbers[0] >= (OLDEST_APPLE_CLANG if self.apple else oldest)
 
     def __str__(self) -> str:
         return f"{'Apple ' if self.apple else ''}clang {'.'.join(map(str, self.numbers))}"
@@ -73,33 +75,41 @@ def find() -> Toolchain:
     return choose(shutil.which, _clang_version, _ziglang)
 
 
+@cache
+def find_for_ptx() -> Toolchain:
+    """The one that makes code for NVIDIA GPUs. Raises ``ToolchainMissing``."""
+    return choose(shutil.which, _clang_version, _ziglang, OLDEST_CLANG_FOR_PTX)
+
+
 def choose(
     which: Callable[[str], str | None],
     version: Callable[[str], Clang | None],
     ziglang: Callable[[], Toolchain | None],
+    oldest: int = OLDEST_CLANG,
 ) -> Toolchain:
-    """The choice itself. ``which`` finds programs, ``version`` asks a clang, ``ziglang`` finds the wheel."""
+    """The choice itself. ``which`` finds programs, ``version`` asks a clang, ``ziglang`` finds the wheel; ``oldest``:
+    the first of LLVM's clangs that will do."""
     target = host()
     if target.system not in ("linux", "darwin"):
         raise ToolchainMissing(f"Metal programs are compiled on Linux and macOS only, not on {target.system}")
     if (target.system, target.machine) == ("darwin", "x86_64"):
         raise ToolchainMissing("Metal programs are compiled on Macs with Apple's processors only, not with Intel's")
     on_a_mac = target.system == "darwin"
-    names = ("clang", *(f"clang-{number}" for number in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)))
+    names = ("clang", *(f"clang-{number}" for number in range(NEWEST_CLANG, oldest - 1, -1)))
     for name in names:
         path = which(name)
         linker = path if on_a_mac else path and (which(name.replace("clang", "ld.lld")) or which("ld.lld"))
         if not path or not linker:
             continue
         found = version(path)
-        if found and found.is_new_enough:
+        if found and found.is_from(oldest):
             return Toolchain((path,), (linker,), str(found), target=target)
     wheel = ziglang()
     if wheel is None:
         system = (
             f"Xcode {OLDEST_APPLE_CLANG} or newer (xcode-select --install)"
             if on_a_mac
-            else f"clang {OLDEST_CLANG} or newer with ld.lld"
+            else f"clang {oldest} or newer with ld.lld"
         )
         raise ToolchainMissing(f"no compiler for Metal: {system}, or {INSTALL}")
     return wheel

@@ -23,7 +23,8 @@ class StandInLibrary:
         self._digest = hashlib.sha256(source.encode()).hexdigest()
         self._device = device
         self._journal = journal
-        self._fast: ShaderLibrary = compile_shader(source)
+        with outside():
+            self._fast: ShaderLibrary = compile_shader(source, device=device.host)
         self._checked: ShaderLibrary | None = None
 
     def __getattr__(self, name: str) -> "StandInKernel":
