@@ -124,8 +124,8 @@ def _masked(dtype: torch.dtype) -> Case:
         )
         parameters = _parameters(SMALL, m, n, k, (k, n, n))
         strides = ints(1, blocks[1], 1, blocks[2], 1, blocks[1])
-        launch(getattr(library, kernel), *_grid(SMALL, m, n), a, b, 0, out, parameters, 0, ints(1), longs(0, 0, 0, 0, 0),
-               0, 0, of_out, of_a, of_b, strides)  # fmt: skip
+        launch(getattr(library, kernel), *_grid(SMALL, m, n), a, b, 0, out, parameters, 0, ints(1),
+               longs(0, 0, 0, 0, 0), 0, 0, of_out, of_a, of_b, strides)  # fmt: skip
         yield Answer(out, _spread(of_out) * ((_exact(a) * _spread(of_a)) @ (_exact(b) * _spread(of_b))))
 
     return Case("steel_gemm_masked.metal", (kernel,), f"{m}x{n}x{k}", run)

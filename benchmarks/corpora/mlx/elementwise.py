@@ -49,7 +49,7 @@ COMPLEX: dict[str, Function] = {
 NARROW = ("Exp", "Tanh", "Erf", "Rsqrt", "Sigmoid", "Abs")
 """Also tried in float16 and bfloat16."""
 
-STEPS_IN_NARROW = {"Sigmoid": 4.0}
+STEPS_IN_NARROW = {"Sigmoid": 2.0}
 """Formulas that are evaluated in the narrow type, each of whose steps rounds."""
 
 BINARY: dict[str, Function] = {

@@ -131,8 +131,8 @@ def _wide() -> Case:
     def run(library: Any) -> Iterable[Answer]:
         matrix, x = torch.randn(rows, columns).half(), torch.randn(vectors, columns).half()
         out = torch.zeros(vectors, rows).half()
-        launch(getattr(library, kernel), [1, rows // 4, 1], [32, 4, 1], matrix, x, 0, out, columns, rows, vectors, columns,
-               columns, 1.0, 0.0, 1, ints(1), longs(0), longs(0), longs(0), 0, 0)  # fmt: skip
+        launch(getattr(library, kernel), [1, rows // 4, 1], [32, 4, 1], matrix, x, 0, out, columns, rows, vectors,
+               columns, columns, 1.0, 0.0, 1, ints(1), longs(0), longs(0), longs(0), 0, 0)  # fmt: skip
         yield Answer(out, x.double() @ matrix.double().t())
 
     return Case("gemv.metal", (kernel,), f"{vectors} by {rows}x{columns}", run, {0: False, 1: False})
@@ -147,10 +147,8 @@ def _blocked(mask: torch.Tensor) -> torch.Tensor:
 
 
 def _masked(dtype: torch.dtype, transposed: bool) -> Case:
-    shape = "gemv_t", "bm1_bn2_sm8_sn4_tm4_tn4" if transposed else "bm2_bn1_sm4_sn8_tm4_tn4"
-    kernel = f"gemv_t_outmask_bool__opmask_bool__{NAMES[dtype]}_{shape[1]}_nc0"
-    if not transposed:
-        kernel = kernel.replace("gemv_t_", "gemv_", 1)
+    which, shape = ("gemv_t", "bm1_bn2_sm8_sn4_tm4_tn4") if transposed else ("gemv", "bm2_bn1_sm4_sn8_tm4_tn4")
+    kernel = f"{which}_outmask_bool__opmask_bool__{NAMES[dtype]}_{shape}_nc0"
     outs, ins = 4 * BLOCK, 3 * BLOCK
 
     def run(library: Any) -> Iterable[Answer]:

@@ -34,7 +34,7 @@ def _constants(n: int, steps: Mapping[int, int], each: int, inverse: bool) -> di
 def _launch(kernel: Any, x: torch.Tensor, out: torch.Tensor, n: int, each: int, rows: int, at_once: int) -> None:
     """``at_once``: transforms that a thread works on, two where they are real."""
     together = max(256 // n, 1)
-    groups = -(-(-(-rows // together)) // at_once)
+    groups = -(-rows // (together * at_once))
     threads = -(-n // each)
     kernel(x, out, n, rows, threads=[groups, together, threads], group_size=[1, together, threads])
 
