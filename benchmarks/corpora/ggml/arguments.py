@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import torch
+
 from corpora.cases import record
 
 HEADER = "ggml-metal-impl.h"
@@ -13,7 +14,8 @@ _STRUCT = re.compile(r"typedef struct\s*\{([^}]*)\}\s*(\w+);")
 _FIELD = re.compile(r"\b(\w+)\s+(\w+)(?:\[(\d+)\])?;")
 _DEFINE = re.compile(r"^#define\s+(\w+)\s+(\d+)", re.MULTILINE)
 _CODES = {
-    "bool": "?", "int16_t": "h", "int32_t": "i", "int": "i", "int64_t": "q", "uint64_t": "Q", "size_t": "Q", "float": "f",
+    "bool": "?", "int16_t": "h", "int32_t": "i", "int": "i", "int64_t": "q", "uint64_t": "Q", "size_t": "Q",
+    "float": "f",
 }  # fmt: skip
 
 Value = bool | int | float | list[int]

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+from torch.nn import functional
+
 from corpora.answers import Answer
 from corpora.cases import Case, launch
 from corpora.ggml.arguments import Arguments, layout
-from torch.nn import functional
 
 FILE = "ggml-metal.metal"
 
@@ -100,9 +101,7 @@ def _moved(arguments: Arguments) -> Iterator[Case]:
 
     def upscale(library: Any) -> Iterable[Answer]:
         x, out = torch.randn(2, 6, 9), torch.zeros(2, 12, 27)
-        parameters = arguments.pack(
-            "upscale", **layout(src0=x, dst=out), sf0=3.0, sf1=2.0, sf2=1.0, sf3=1.0, poffs=0.5
-        )
+        parameters = arguments.pack("upscale", **layout(src0=x, dst=out), sf0=3.0, sf1=2.0, sf2=1.0, sf3=1.0, poffs=0.5)
         launch(library.kernel_upscale_nearest_f32, [12, 2, 1], [27, 1, 1], parameters, x, out)
         yield Answer(out, x.double().repeat_interleave(2, 1).repeat_interleave(3, 2))
 

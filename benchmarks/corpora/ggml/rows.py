@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+from torch.nn import functional
+
 from corpora.answers import Answer
 from corpora.cases import Case, ints, launch
 from corpora.ggml.arguments import Arguments, layout
-from torch.nn import functional
 
 FILE = "ggml-metal.metal"
 EPSILON = 1e-5

@@ -47,6 +47,13 @@ PRELUDE = """\
 #pragma clang attribute pop
 """
 
+PROGRAM = """\
+#pragma clang attribute push(__attribute__((internal_linkage)), apply_to = function)
+{text}
+#pragma clang attribute pop
+"""
+"""Functions that no exported kernel needs any more, once others have taken them in, are then not compiled."""
+
 
 @dataclass(frozen=True)
 class Builder:
@@ -65,13 +72,13 @@ class Builder:
     def identity(self) -> str:
         """Names everything but a program's own text that its machine code depends on."""
         machine = _processor() if not self.checked else platform.machine()
-        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE)
+        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE, PROGRAM)
 
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
         code, library = folder / "program.o", folder / "program.so"
         command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
-        run(command, text)
+        run(command, PROGRAM.format(text=text))
         run([*self.toolchain.linker, *_SHARED, "-o", str(library), str(code), *system_libraries("libm.so.6")])
         code.unlink()
         return library
