@@ -74,9 +74,9 @@ def test_ptx_of_one_kernel_for_another_architecture_into_a_file(metal: Metal, tm
     done = metal("ptx", "add.metal", "--kernel", "twice", "--arch", "sm_80", "--out", "twice.ptx")
     assert (done.exit_code, done.stdout) == (0, "")
     text = (tmp_path / "twice.ptx").read_text()
-    assert text.startswith("// kw_kernel_1: twice\n")
+    assert text.startswith("// kw_kernel_0: twice\n")
     assert ".target sm_80" in text
-    assert re.findall(r"\.entry (\w+)\(", text) == ["kw_kernel_1"]
+    assert re.findall(r"\.entry (\w+)\(", text) == ["kw_kernel_0"]
 
 
 def test_ptx_with_folders_macros_and_constants(metal: Metal):
@@ -97,7 +97,7 @@ def test_ptx_of_what_does_not_compile(metal: Metal):
     ("arguments", "said"),
     [
         (["ptx", "gone.metal"], "no such Metal file"),
-        (["ptx", "add.metal", "--kernel", "sub"], "no kernel sub: there are add, twice"),
+        (["ptx", "add.metal", "--kernel", "sub"], "no kernel sub; there are add, twice"),
         (["ptx", "add.metal", "--arch", "sm_1"], "no architecture 'sm_1': there are sm_70"),
         (["ptx", "add.metal", "--out", "no/folder/x.ptx"], "no/folder/x.ptx"),
         (["ptx", "add.metal", "--constant", "n=x"], "constant n"),

@@ -174,9 +174,10 @@ def test_limit_of_threads_is_kept(ptx_toolchain: Toolchain):
 
 def test_one_kernel_of_many(ptx_toolchain: Toolchain):
     source = ADD + ADD.replace("add(", "sub(").replace("a[i] +", "a[i] -").replace("#include <metal_stdlib>", "")
-    builder = PtxBuilder(ptx_toolchain, "sm_90", only=1)
-    ptx = build(source, backend=builder).library.read_text()
-    assert re.findall(r"\.entry (\w+)\(", ptx) == ["kw_kernel_1"]
+    program = build(source, backend=PtxBuilder(ptx_toolchain, "sm_90"), kernels=["sub"])
+    ptx = program.library.read_text()
+    assert [kernel.host_name for kernel in program.kernels] == ["sub"]
+    assert re.findall(r"\.entry (\w+)\(", ptx) == ["kw_kernel_0"]
     assert "sub.rn.f32" in ptx and "add.rn.f32" not in ptx
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 class Build(Protocol):
     """Compiles one source."""
 
-    def __call__(self, *, backend: "Backend") -> "Program": ...
+    def __call__(self, *, backend: "Backend", kernels: tuple[str, ...] | None) -> "Program": ...
 
 
 def listing(build: Build, arch: str, kernel: str | None) -> tuple[tuple["Diagnostic", ...], str]:
@@ -21,14 +21,6 @@ def listing(build: Build, arch: str, kernel: str | None) -> tuple[tuple["Diagnos
     from kernelwright.metal.nvidia.ptx import PtxBuilder
     from kernelwright.metal.toolchain import find_for_ptx
 
-    toolchain = find_for_ptx()
-    program = build(backend=PtxBuilder(toolchain, arch))
-    kernels = program.kernels
-    if kernel is not None:
-        kernels = tuple(found for found in kernels if found.host_name == kernel)
-        if not kernels:
-            names = ", ".join(found.host_name for found in program.kernels) or "none"
-            raise ValueError(f"no kernel {kernel}: there are {names}")
-        program = build(backend=PtxBuilder(toolchain, arch, only=kernels[0].number))
-    head = "".join(f"// kw_kernel_{found.number}: {found.host_name}\n" for found in kernels)
+    program = build(backend=PtxBuilder(find_for_ptx(), arch), kernels=None if kernel is None else (kernel,))
+    head = "".join(f"// kw_kernel_{found.number}: {found.host_name}\n" for found in program.kernels)
     return program.warnings, head + program.library.read_text()

@@ -53,6 +53,13 @@ PRELUDE = """\
 #pragma clang attribute pop
 """
 
+PROGRAM = """\
+#pragma clang attribute push(__attribute__((internal_linkage)), apply_to = function)
+{text}
+#pragma clang attribute pop
+"""
+"""Functions that no exported kernel needs any more, once others have taken them in, are then not compiled."""
+
 
 @dataclass(frozen=True)
 class Builder:
@@ -72,7 +79,7 @@ class Builder:
     def identity(self) -> str:
         """Names everything but a program's own text that its machine code depends on."""
         machine = _processor() if not self.checked else platform.machine()
-        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE)
+        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE, PROGRAM)
 
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
@@ -89,10 +96,11 @@ class Builder:
         """Compiles translated ``text`` into the object file ``code``. Raises ``CompilerFailed``."""
         command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-", "-o"]
         if self.checked:
-            optimised = run([*command, "-", "-S", "-emit-llvm"], text)
+            optimised = run([*command, "-", "-S", "-emit-llvm"], PROGRAM.format(text=text))
             command = [*self.toolchain.clang, *_COUNTED, *self.toolchain.target.checked, "-", "-o"]
-            text = flops.counted(optimised)
-        run([*command, str(code), "-c"], text)
+            run([*command, str(code), "-c"], flops.counted(optimised))
+        else:
+            run([*command, str(code), "-c"], PROGRAM.format(text=text))
 
     def prelude(self) -> Path:
         """Our headers, parsed once for all programs."""

@@ -7,7 +7,7 @@ A library object has the program's kernels as attributes. A kernel is called wit
 
 import operator
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,6 +68,7 @@ def compile_shader(
     includes: Sequence[Path] = (),
     defines: Mapping[str, str] | None = None,
     constants: Constants | None = None,
+    kernels: Collection[str] | None = None,
     file: str = "program.metal",
 ) -> Any:
     """Compiles Metal source and returns a library whose attributes are its kernels.
@@ -77,16 +78,19 @@ def compile_shader(
     ``check=True``, on the CPU only but on a Mac too, every access to memory is watched, and a kernel that breaks a rule
     raises ``MetalCheckError`` after it ran (ten to several hundred times slower). ``includes``: folders for
     ``#include``; PyTorch's ``c10/metal`` headers are found without. ``defines``: macros. ``constants``: values of
-    function constants by name or index. ``file``: what diagnostics call the source.
+    function constants by name or index. ``kernels``: compile these alone, which saves time where a source instantiates
+    hundreds. ``file``: what diagnostics call the source.
 
     Raises ``MetalCompileError`` (a ``SyntaxError``, as from torch.mps), ``ToolchainMissing``, ``NvidiaMissing``, and
-    ``ValueError`` for a function constant that the program does not have and for a device that there is not.
+    ``ValueError`` for a function constant or a kernel that the program does not have and for an unknown device.
     """
     if device != "cpu":
-        return _on_an_nvidia_gpu(source, device, check, includes, defines, constants, file)
+        return _on_an_nvidia_gpu(source, device, check, includes, defines, constants, kernels, file)
     if not check and _has_apple_gpu():
         return _on_a_mac(source, includes, defines, constants)
-    program = build(source, checked=check, includes=includes, defines=defines, constants=constants, file=file)
+    program = build(
+        source, checked=check, includes=includes, defines=defines, constants=constants, kernels=kernels, file=file
+    )
     return ShaderLibrary(program)
 
 
@@ -105,6 +109,7 @@ def _on_an_nvidia_gpu(
     includes: Sequence[Path],
     defines: Mapping[str, str] | None,
     constants: Constants | None,
+    kernels: Collection[str] | None,
     file: str,
 ) -> "ShaderLibrary":
     from kernelwright.metal.nvidia.kernel import NvidiaProgram, gpu
@@ -112,7 +117,10 @@ def _on_an_nvidia_gpu(
     if check:
         raise ValueError(f"check=True watches kernels on the CPU only, not on device {device!r}")
     where = gpu(device)
-    program = build(source, backend=where.backend(), includes=includes, defines=defines, constants=constants, file=file)
+    program = build(
+        source, backend=where.backend(), includes=includes, defines=defines, constants=constants, kernels=kernels,
+        file=file,
+    )  # fmt: skip
     return ShaderLibrary(program, NvidiaProgram(program, where))
 
 

@@ -80,5 +80,3 @@ template <class... A> struct Parameters<void (*)(A...)> {
         typename ::kw::Parameters<decltype(+kw_function_##number)>::indices{});                                        \
   }                                                                                                                    \
   KW_OWN_FUNCTIONS
-// In place of a kernel that is not wanted.
-#define KW_NO_KERNEL(...)

@@ -20,7 +20,6 @@ _FLAGS = (
     "--cuda-path=/nonexistent",  # or clang takes the version of a toolkit that it finds
 )  # fmt: skip
 _OPEN, _CLOSE = "KW_OWN_FUNCTIONS", "KW_OWN_FUNCTIONS_END"
-_ENTRY = re.compile(r"\bKW_KERNEL\((\d+),")
 
 
 def architecture(major: int, minor: int) -> str:
@@ -34,14 +33,10 @@ def architecture(major: int, minor: int) -> str:
 
 @dataclass(frozen=True)
 class PtxBuilder:
-    """One toolchain for one architecture, as ``sm_90``. ``only``: the number of the single kernel that is wanted.
-
-    Raises ``ValueError`` for an unknown architecture.
-    """
+    """One toolchain for one architecture, as ``sm_90``. Raises ``ValueError`` for an unknown one."""
 
     toolchain: Toolchain
     arch: str
-    only: int | None = None
     device: Literal["nvptx"] = "nvptx"
 
     def __post_init__(self) -> None:
@@ -54,29 +49,20 @@ class PtxBuilder:
         return _FLAGS + tuple(part for word in words for part in ("-Xclang", word))
 
     @property
-    def shared_identity(self) -> str:
+    def identity(self) -> str:
         """Names what all programs of this architecture have in common."""
         return disk.key(self.toolchain, self.flags, sources_digest(HEADERS), str(HEADERS), PRELUDE)
 
-    @property
-    def identity(self) -> str:
-        return disk.key(self.shared_identity, self.only)
-
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.ptx``. Raises ``CompilerFailed``."""
-        prelude = parsed_prelude(self.toolchain, self.flags, self.shared_identity)
+        prelude = parsed_prelude(self.toolchain, self.flags, self.identity)
         command = [*self.toolchain.clang, *self.flags, "-include-pch", str(prelude), "-S", "-", "-o", "-"]
-        ptx = run(command, f"{_OPEN}\n{self._wanted(text)}\n{_CLOSE}\n")
+        ptx = run(command, f"{_OPEN}\n{text}\n{_CLOSE}\n")
         if missing := unresolved(ptx):
             raise CompilerFailed(command, f"error: PTX calls what no GPU has: {', '.join(missing)}")
         path = folder / "program.ptx"
         path.write_text(ptx)
         return path
-
-    def _wanted(self, text: str) -> str:
-        if self.only is None:
-            return text
-        return _ENTRY.sub(lambda found: found.group() if int(found[1]) == self.only else "KW_NO_KERNEL(", text)
 
 
 def unresolved(ptx: str) -> list[str]:
