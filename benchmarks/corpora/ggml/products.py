@@ -113,18 +113,19 @@ def _quantized_vector(arguments: Arguments, kind: str) -> Case:
 
 
 def _matrix(arguments: Arguments, kind: str) -> Case:
-    """In blocks of 64 rows and 32 vectors; operands are rounded to half on the way, except f32 by f32."""
-    kernel, rows, columns, vectors = f"kernel_mul_mm_{kind}_f32", 70, 96, 45
+    """In blocks of 64 rows and 32 vectors; operands are rounded to half on the way, those of f32 too.
+
+    The number of rows is a multiple of 4: the kernel stores float4 at the start of each of the answer's rows.
+    """
+    kernel, rows, columns, vectors = f"kernel_mul_mm_{kind}_f32", 68, 96, 45
 
     def run(library: Any) -> Iterable[Answer]:
         matrix, x, out = Matrix(kind, rows, columns), torch.randn(vectors, columns), torch.zeros(vectors, rows)
-        if kind != "f32":
-            x = x.half().float()
+        x = x.half().float()
         parameters = arguments.pack("mul_mm", **matrix.layout, **_of(x, out), r2=1, r3=1)
         launch(getattr(library, kernel), [-(-vectors // 32), -(-rows // 64), 1], [32, 4, 1], parameters, matrix.stored,
                x, out, threadgroup_bytes={0: 8192})  # fmt: skip
-        rounded = matrix.exact if kind in NARROW else matrix.exact.half().double()
-        yield Answer(out, x.double() @ rounded.t())
+        yield Answer(out, x.double() @ matrix.exact.half().double().t())
 
     constants = {
         "FC_mul_mm_bc_inp": columns % 32 != 0, "FC_mul_mm_bc_out": True, "FC_mul_mm_ne12": 1, "FC_mul_mm_ne13": 1,
@@ -189,7 +190,8 @@ def _from_blocks(arguments: Arguments, kind: str) -> Case:
 
 
 def _to_blocks(arguments: Arguments, kind: str) -> Case:
-    """No element may be off by more than half a step; q4_0 cuts the largest one off by up to a whole step."""
+    """No element may be off by more than half a step, and by what the step lost when it became a half: 2^-11 of up to
+    127 steps. q4_0 cuts the largest one off by up to a whole step."""
     kernel, rows, columns = f"kernel_cpy_f32_{kind}", 5, 128
 
     def run(library: Any) -> Iterable[Answer]:
@@ -201,7 +203,7 @@ def _to_blocks(arguments: Arguments, kind: str) -> Case:
         largest = x.unflatten(-1, (-1, BLOCK)).abs().amax(-1, keepdim=True)
         step = (largest / (127 if kind == "q8_0" else 8)).expand(-1, -1, BLOCK).flatten(-2).double()
         errors = (_dequantized(kind, out) - x.double()).abs()
-        yield Answer(errors <= step * (0.51 if kind == "q8_0" else 1.01), torch.ones(rows, columns, dtype=torch.bool))
+        yield Answer(errors <= step * (0.57 if kind == "q8_0" else 1.01), torch.ones(rows, columns, dtype=torch.bool))
         yield Answer((errors <= step * 0.51).double().mean() > 0.95, torch.tensor(True))
 
     return Case(FILE, (kernel,), f"{rows}x{columns} and back", run)

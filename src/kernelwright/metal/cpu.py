@@ -97,7 +97,8 @@ class CpuKernel:
             case Outcome.TOO_MANY_THREADS:
                 raise ValueError(f"Threadgroup size exceeds {MAX_THREADS} limit")
             case Outcome.FAR_ACCESS:
-                raise MetalRunError(f"kernel {name} was stopped: it accessed memory that belongs to no buffer")
+                what = "memory that belongs to no buffer, or a vector that is not aligned as its type"
+                raise MetalRunError(f"kernel {name} was stopped: it accessed {what}; check=True says where")
             case Outcome.DEADLOCK:
                 raise MetalRunError(f"kernel {name} was stopped: its threads wait for each other at different places")
             case Outcome.GAVE_UP:
