@@ -114,7 +114,6 @@ def test_a_good_candidate_is_checked_and_counted_but_not_timed(session: JudgeSes
     ("old", "new", "rule", "told"),
     [
         ("y[row * width + i] =", "y[row * width + i + 1] =", "metal_out_of_bounds", "y[row * width + i + 1]"),
-        ("if (t == 0) total", "total", "metal_race", "total = sum;"),
         ("  threadgroup_barrier(mem_flags::mem_threadgroup);\n", "", "metal_race", "/ total;"),
         (
             "  threadgroup_barrier(mem_flags::mem_threadgroup);\n",
@@ -146,6 +145,19 @@ def test_a_candidate_that_catches_the_report_gains_nothing(session: JudgeSession
         )
     )
     assert judge(session, hidden).rule == "metal_out_of_bounds"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("if (t == 0) total", "total", "race: write of 4 bytes at byte 0 of threadgroup memory total"),
+        ("sum = simd_sum(sum);", "if (t < 16) sum += simd_sum(sum) * 0; sum = simd_sum(sum);", "this simd_sum"),
+    ],
+)
+def test_what_the_checks_only_suspect_is_a_warning(session: JudgeSession, old: str, new: str, said: str) -> None:
+    verdict = judge(session, changed(old, new))
+    assert verdict.status is Status.CORRECT, verdict.feedback
+    assert len(verdict.warnings) >= 1 and said in verdict.warnings[0]
 
 
 def test_wrong_numbers_are_a_mismatch(session: JudgeSession) -> None:

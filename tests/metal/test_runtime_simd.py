@@ -162,3 +162,11 @@ def test_sums_do_not_depend_on_the_order_of_threads(x: np.ndarray) -> None:
         results.append(out)
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+def test_operations_on_one_line_are_told_apart(x: np.ndarray) -> None:
+    """Lanes that skip the first one must not meet the others there, and wait for them at the second."""
+    expected = np.repeat(np.sum(x.reshape(-1, 32), axis=1), 32)
+    for some in ("lane < 16", "lane >= 16"):
+        both = f"({some} ? simd_sum(v) * 0 : 0) + simd_sum(v)"
+        np.testing.assert_allclose(run(both, x), expected, rtol=1e-5, err_msg=both)

@@ -2,9 +2,9 @@
 
 Kernels run on our own Metal runtime (``kernelwright.metal.stand_in``), on the CPU or an NVIDIA GPU. The first call is
 watched with all of the sanitizer's checks, one later call chosen at random a little, and threads take turns in another
-order from call to call: a result that depends on the order has a race. No times are taken; counted work goes into the
-verdict. What is counted and reported comes from the candidate's own process, like everything it hands over: lies harm
-only the reader of a verdict that has no speed in it.
+order from call to call: a result that depends on the order has a race. What the checks only suspect becomes a warning.
+No times are taken; counted work goes into the verdict. What is counted and reported comes from the candidate's own
+process, like everything it hands over: lies harm only the reader of a verdict that has no speed in it.
 """
 
 import random
@@ -30,6 +30,7 @@ Host = Literal["cpu", "cuda"]
 
 MOST_LAUNCHES = 1_000_000
 """Of one kernel in one call: more is no record of a module's call."""
+MOST_WARNINGS = 5
 FIRST_CALL_SECONDS = 10.0
 LATER_CALL_SECONDS = 3.0
 _ORDERS = ("ascending", "descending", "shuffled")
@@ -75,6 +76,8 @@ class MetalWatch:
     also: int = field(default_factory=lambda: _random.randrange(1, 6))
     """A later call that is watched as well."""
     _calls: int = 0
+    warnings: dict[str, None] = field(default_factory=dict[str, None])
+    """What the checks suspect, each once, in the order seen."""
     work: MetalWork | None = None
     """Counted work of the first call."""
 
@@ -93,9 +96,16 @@ class MetalWatch:
                 self.work = _work(seen, self.host)
         except (ValidationError, ArithmeticError):
             raise stop(Status.REJECTED, "protocol", "the record of Metal launches is unreadable") from None
-        if seen.reports:
-            reports = sorted(seen.reports, key=lambda report: _CAUSES_FIRST.index(report.kind))
+        self._warn(seen.reports)
+        broken = [report for report in seen.reports if not report.suspicion]
+        if broken:
+            reports = sorted(broken, key=lambda report: _CAUSES_FIRST.index(report.kind))
             raise stop(Status.RUNTIME_FAILED, f"metal_{reports[0].kind.value}", _told(reports))
+
+    def _warn(self, reports: Sequence[SeenReport]) -> None:
+        for report in reports:
+            if report.suspicion and len(self.warnings) < MOST_WARNINGS:
+                self.warnings[f"line {report.line} of the Metal source: {report.kind}: {report.message}"] = None
 
 
 def watch_for(candidate: Candidate, platform: str) -> MetalWatch | None:

@@ -107,6 +107,7 @@ class JudgeSession:
             if worker is not None:
                 worker.close()
         labels = tuple(dict.fromkeys(r.label for r in remarks if r.label)) + checked.labels
+        suspicions = tuple(metal.warnings) if metal else ()
         if work is not None and not work.kernels:
             labels += ("launches_no_kernel",)
         if limits is not None and limits.less_work:
@@ -127,7 +128,7 @@ class JudgeSession:
             metal=work,
             problem_labels=self.problem_labels,
             labels=labels,
-            warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings,
+            warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings + suspicions,
             feedback=finding.feedback if finding else of_success(speedup, work),
             isolation=self._sandbox.kind,
             artifacts=artifacts,

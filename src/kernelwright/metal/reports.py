@@ -56,6 +56,18 @@ class Report:
     threadgroup: tuple[int, int, int]
     """Position in the grid of threadgroups."""
 
+    @property
+    def suspicion(self) -> bool:
+        """Often a mistake, but one that the language allows or that need not change a result.
+
+        A ``simd_`` or ``quad_`` operation that a part of its SIMD-group reaches works among the active threads (section
+        6.9.2 of the specification). Several threads that write the same place by the same statement do no harm where
+        they write the same value; where they do not, the result depends on the order in which threads run.
+        """
+        if self.kind is ReportKind.DIVERGENCE:
+            return self.argument.startswith(("simd_", "quad_"))
+        return self.kind is ReportKind.RACE and self.line == self.other_line and self.message.startswith("write")
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else ""
         return f"{place}{self.kind}: {self.message} [thread {self.thread} of threadgroup {self.threadgroup}]"

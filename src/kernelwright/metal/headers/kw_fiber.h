@@ -51,7 +51,7 @@ struct KwMeeting {
 enum KwMeet {
   KW_MEET_QUAD = 1 << 31,    // among the four threads of a quad
   KW_MEET_ACTIVE = 1 << 30,  // asks for the active threads: made for code that not all threads reach
-  KW_MEET_LINE = (1 << 30) - 1,
+  KW_MEET_LINE = (1 << 20) - 1,  // above it 10 bits of the column, see KW_HERE
 };
 
 enum KwAtomicAccess { KW_ATOMIC_READ = 0, KW_ATOMIC_WRITE = 1, KW_ATOMIC_UPDATE = 2 };

@@ -4,7 +4,9 @@
 
 #define KW_FUNC inline __attribute__((always_inline))
 // Last parameters of functions that report who called them: line markers make these the user's own file and line.
-#define KW_HERE const char *file = __builtin_FILE(), kw_u32 line = __builtin_LINE()
+// The place of a call. The column tells two operations on one line apart: lanes must not meet at different ones.
+#define KW_HERE \
+  const char *file = __builtin_FILE(), kw_u32 line = __builtin_LINE() | (__builtin_COLUMN() & 0x3ffu) << 20
 
 typedef unsigned char uchar;
 typedef unsigned short ushort;

@@ -12,6 +12,8 @@ namespace {
 constexpr char simd_barrier_name[] = "simdgroup_barrier";
 
 u32 line_of(const KwExchange& exchange) { return exchange.line & KW_MEET_LINE; }
+// In the order of the source: lines, and columns within a line.
+u32 place_of(const KwExchange& exchange) { return line_of(exchange) << 10 | (exchange.line >> 20 & 0x3ff); }
 u32 index_of(const Group& group, const SimdGroup& simd) { return u32(&simd - group.simd); }
 u32 lanes_expected(const SimdGroup& simd, const KwExchange& exchange) { return simd.active & exchange.scope; }
 u64 slot_bit(const SimdGroup& simd, const KwExchange* exchange) { return 1ull << (exchange - simd.exchanges); }
@@ -101,7 +103,7 @@ u32 other_place(const Group& group, const SimdGroup& simd, const KwExchange& exc
   if (!absent) return 0;
   const u32 lane = u32(__builtin_ctz(absent));
   *thread = index_of(group, simd) * simd_width + lane;
-  if (simd.at_barrier >> lane & 1) return group.barrier.line;
+  if (simd.at_barrier >> lane & 1) return group.barrier.line & KW_MEET_LINE;
   for (u64 rest = simd.open; rest; rest &= rest - 1) {
     const KwExchange& other = simd.exchanges[lowest(rest)];
     if (other.lanes >> lane & 1) return line_of(other);
@@ -118,7 +120,7 @@ bool complete_partly(Group& group) {
     KwExchange* first = &simd.exchanges[lowest(simd.open)];
     for (u64 rest = simd.open; rest; rest &= rest - 1) {
       KwExchange* other = &simd.exchanges[lowest(rest)];
-      if (line_of(*other) < line_of(*first)) first = other;
+      if (place_of(*other) < place_of(*first)) first = other;
     }
     if (!(first->line & KW_MEET_ACTIVE) && !group.quiet && (group.launch->check & KW_CHECK_RULES)) {
       u32 absent = 0;
@@ -193,7 +195,8 @@ KW_NOINLINE void barrier_reached_by_all(Group& group) {
     shadow_barrier(group, group.barrier.flags);
     if (!group.quiet && (group.launch->check & KW_CHECK_RULES) &&
         (group.barrier.other_line || group.arrived < group.threads))
-      report_divergence(group, group.barrier.file, "threadgroup_barrier", group.barrier.line, group.barrier.other_line,
+      report_divergence(group, group.barrier.file, "threadgroup_barrier", group.barrier.line & KW_MEET_LINE,
+                        group.barrier.other_line & KW_MEET_LINE,
                         group.barrier.thread, group.barrier.other_thread);
   }
   group.arrived = 0;
@@ -264,5 +267,5 @@ KW_WAITS KwMeeting kw_meet_result(const void* result, kw_u32 bytes, kw_u32 line,
 void kw_bad_shuffle(kw_u32 lane, kw_u32 line, const char* file, const char* name) {
   Fiber* fiber = this_fiber();
   const Group& group = *group_of(fiber);
-  if (!group.quiet && (group.launch->check & KW_CHECK_RULES)) report_shuffle(fiber, lane, line, file, name);
+  if (!group.quiet && (group.launch->check & KW_CHECK_RULES)) report_shuffle(fiber, lane, line & KW_MEET_LINE, file, name);
 }

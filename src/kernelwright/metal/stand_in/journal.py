@@ -51,7 +51,7 @@ class Journal:
         return found
 
     def watch(self, launches: Launches, inspect: Callable[[int], Inspection], source: str) -> tuple[Report, ...]:
-        """Runs a part of a launch under the checks, as large as the time left allows. Returns what they reported.
+        """Runs a part of a launch under the checks, as large as the time left allows. Returns the rules it broke.
 
         ``inspect(sample)`` is ``Kernel.inspect`` for this launch over so many of its threadgroups.
         """
@@ -69,7 +69,7 @@ class Journal:
         for report in seen.reports[: max(0, MOST_REPORTS - len(self.reports))]:
             line = lines[report.line - 1].strip() if 0 < report.line <= len(lines) else ""
             self.reports.append((report, line))
-        return seen.reports
+        return tuple(report for report in seen.reports if not report.suspicion)
 
     def record(self) -> dict[str, Any]:
         """As plain data: ``kernels``, each with ``launches`` and the ``work`` of those watched, and ``reports``."""
