@@ -36,9 +36,7 @@ class Written:
     @property
     def explanation(self) -> str:
         left = f" {', '.join(self.calls)} stay calls of torch." if self.calls else ""
-        return (
-            f"TorchInductor's back end for Apple GPUs fuses the rest of the work into {', '.join(self.kernels)}.{left}"
-        )
+        return f"TorchInductor's back end for Apple GPUs fuses the work into {', '.join(self.kernels)}.{left}"
 
 
 def write_in_child(problem: Problem) -> Written:
@@ -77,7 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Under its own name: records that are pickled here are read by the process that asked.
-    from kernelwright.authors.inductor_metal import process
-
-    process.main()
+    main()

@@ -13,12 +13,13 @@ LONGEST_NAME = 40
 _NOISE = re.compile(r"^(native_)|(_legit_no_training|_legit|_no_training|_with_indices)$")
 _PARAMETER = re.compile(r"^\s*(?:device|constant) \S+ (\w+),?", re.MULTILINE)
 
-RESERVED = frozenset(
-    "kernel vertex fragment device constant thread threadgroup half bfloat float int uint char uchar short ushort long "
-    "ulong bool void auto sampler texture metal c10 using namespace template typename struct class union enum static "
-    "const return if else for while do switch case default break continue true false this operator new delete sizeof "
-    "signed unsigned volatile inline extern typedef goto and or not xor as_type".split()
-)
+_WORDS = """
+kernel vertex fragment device constant thread threadgroup half bfloat float int uint char uchar short ushort long ulong
+bool void auto sampler texture metal c10 using namespace template typename struct class union enum static const return
+if else for while do switch case default break continue true false this operator new delete sizeof signed unsigned
+volatile inline extern typedef goto and or not xor as_type
+"""
+RESERVED = frozenset(_WORDS.split())
 """Words that cannot name an argument of a kernel."""
 
 

@@ -129,8 +129,10 @@ class Forward:
         name, _, overload = rest.partition(".")
         keywords = {k.arg: k.value for k in call.keywords if k.arg is not None}
         if namespace == "extern_kernels" and hasattr(torch, name):
-            defaults: dict[str, Any] = {"alpha": 1, "beta": 1, "bias": None}
+            defaults: dict[str, Any] = {"alpha": 1, "beta": 1}
             function = f"torch.{name}"
+            if name == "convolution":
+                function, keywords, defaults = _convolution(keywords)
         elif namespace == "aten":
             operator = getattr(getattr(torch.ops.aten, name), overload or "default")
             defaults = {a.name: a.default_value for a in operator._schema.arguments if a.has_default_value()}
@@ -277,6 +279,16 @@ def _attention_keywords(call: ast.Call) -> dict[str, ast.expr]:
     given |= {k.arg: k.value for k in call.keywords if k.arg in ("attn_mask", "dropout_p", "is_causal", "scale")}
     off = ("None", "0.0", "False")
     return {name: value for name, value in given.items() if ast.unparse(value) not in off}
+
+
+def _convolution(keywords: dict[str, ast.expr]) -> tuple[str, dict[str, ast.expr], dict[str, Any]]:
+    """``F.conv2d`` and its like for ATen's one operator: function, arguments by name, and their defaults."""
+    axes = len(ast.literal_eval(keywords["padding"]))
+    transposed = ast.literal_eval(keywords["transposed"])
+    ones, zeros = (1,) * axes, (0,) * axes
+    defaults = {"bias": None, "stride": ones, "padding": zeros, "dilation": ones, "groups": 1, "output_padding": zeros}
+    function = f"F.conv{'_transpose' if transposed else ''}{axes}d"
+    return function, {k: v for k, v in keywords.items() if k != "transposed"}, defaults
 
 
 def _is_default(value: ast.expr, defaults: dict[str, Any], name: str) -> bool:

@@ -1,11 +1,12 @@
 """From a captured reference to TorchInductor's wrapper code for ``mps``, on any machine.
 
 The exported program is traced again with fake tensors on ``mps`` (torch.fx's ``make_fx``), so that Inductor takes the
-decisions it takes on a Mac, and compiled up to the point where Inductor would load the code it wrote. Changes the
-state of the process for good: call it in a child (``process.py``).
+decisions it takes on a Mac, and compiled up to the point where Inductor would load the code it wrote. While it runs,
+Inductor is another one for the whole process: call it where nothing else compiles (``process.py``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from torch.fx import GraphModule, Interpreter
 from torch.fx import Node as FxNode
 from torch.fx import traceback as fx_traceback
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._ordered_set import OrderedSet
 
 from kernelwright.authors.author import AuthorError
 from kernelwright.authors.graph.capture import Captured
@@ -91,8 +93,6 @@ class Traced:
 
 def trace(captured: Captured) -> Traced:
     """The wrapper code of a reference. Raises ``AuthorError`` with the reason why Inductor cannot write one."""
-    torch.backends.mps.get_core_count = lambda: GPU_CORES
-    init_backend_registration()
     program = captured.program
     assert program is not None
     sources, arguments, baked = _arguments(program)
@@ -113,6 +113,7 @@ def trace(captured: Captured) -> Traced:
     except Exception as error:  # meta functions fail in as many ways as there are operators
         raise AuthorError(f"the reference cannot be traced for mps: {_first_line(error)}") from error
     _refuse_dtypes(module)
+    init_backend_registration()
     code, graph, origins = _lower(module, examples, fake, _operations(program))
     return Traced(code, tuple(arguments), origins, _places(graph, _operations(program)))
 
@@ -230,10 +231,15 @@ def _lower(
         found.append((code if isinstance(code, str) else code.value, self))
         raise _Written
 
-    metal_backend.MetalScheduling.define_kernel = define_kernel  # type: ignore[method-assign]
-    GraphLowering.compile_to_module = stop  # type: ignore[method-assign, assignment]
     try:
-        with config.patch(SETTINGS), tracing(TracingContext(fake)), torch.no_grad():
+        with ExitStack() as stack:
+            stack.enter_context(_replaced(metal_backend.MetalScheduling, "define_kernel", define_kernel))
+            stack.enter_context(_replaced(metal_backend.MetalKernel, "headers", OrderedSet(["utils"])))
+            stack.enter_context(_replaced(GraphLowering, "compile_to_module", stop))
+            stack.enter_context(_replaced(torch.backends.mps, "get_core_count", lambda: GPU_CORES))
+            stack.enter_context(config.patch(SETTINGS))
+            stack.enter_context(tracing(TracingContext(fake)))
+            stack.enter_context(torch.no_grad())
             joint_graph_passes(module)
             compile_fx_inner(module, list(examples))
     except _Written:
@@ -242,6 +248,17 @@ def _lower(
     except Exception as error:  # Inductor wraps whatever happens in an error of its own
         raise AuthorError(f"TorchInductor cannot lower the reference for mps: {_first_line(error)}") from error
     raise AuthorError("TorchInductor wrote no code: the reference computes nothing")
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Generator[None]:
+    """Another value for an attribute that the owner has itself (``headers`` is shared by all kernels of a class)."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 def _origins(nodes: Iterable[FxNode], operations: Mapping[str, str]) -> tuple[Origin, ...]:

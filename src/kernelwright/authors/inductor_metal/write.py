@@ -31,7 +31,7 @@ def laid_out(tensor, dtype, shape, strides=None):
 
 
 def write(problem: Problem) -> Written:
-    """The Candidate for this Problem. Changes the state of this process (``trace``). Raises ``AuthorError``."""
+    """The Candidate for this Problem. Raises ``AuthorError``."""
     captured = capture_problem(problem)
     return print_traced(captured, trace(captured))
 
