@@ -52,13 +52,29 @@ def test_what_is_missing_names_the_command_that_brings_it(monkeypatch: pytest.Mo
 
 
 def test_targets_follow_from_tools_and_devices() -> None:
-    yes = [Check(name=name, available=True) for name in ("g++", "clang", "nvcc", "ninja", "triton")]
+    tools = ("g++", "clang", "nvcc", "ninja", "triton", "metal toolchain")
+    yes = [Check(name=name, available=True, detail=name) for name in tools]
     facts = DeviceFacts(platform="cuda", name="GPU", memory_bytes=1, cores=1, cache_bytes=1)
     gpu = DeviceCheck(platform="cuda", available=True, facts=facts)
     everything = {check.name: check for check in checks.targets(tuple(yes[:4]), tuple(yes[4:]), (gpu,))}
-    assert {name for name, check in everything.items() if check.available} == {"torch", "cpp", "cuda", "triton"}
+    assert {name for name, check in everything.items() if check.available} == {
+        "torch", "cpp", "cuda", "triton", "metal",
+    }  # fmt: skip
+    assert "not timed" in everything["metal"].detail
     no_nvcc = [c.model_copy(update={"available": False, "fix": "get nvcc"}) if c.name == "nvcc" else c for c in yes]
     without = {check.name: check for check in checks.targets(tuple(no_nvcc[:4]), tuple(no_nvcc[4:]), (gpu,))}
     assert not without["cuda"].available
     assert without["cuda"].fix == "get nvcc"
     assert without["triton"].available
+
+
+def test_metal_needs_a_mac_or_a_compiler_for_it() -> None:
+    tools = [Check(name=name, available=True) for name in ("g++", "clang", "nvcc", "ninja")]
+    missing = Check(name="metal toolchain", available=False, detail="no compiler for Metal", fix="get one")
+    extras = (Check(name="triton", available=True), missing)
+    facts = DeviceFacts(platform="mps", name="M4", memory_bytes=1, cores=1, cache_bytes=1)
+    mac = DeviceCheck(platform="mps", available=True, facts=facts)
+    here = {check.name: check for check in checks.targets(tuple(tools), extras, ())}
+    there = {check.name: check for check in checks.targets(tuple(tools), extras, (mac,))}
+    assert (here["metal"].available, here["metal"].fix) == (False, "get one")
+    assert there["metal"].available and "not timed" not in there["metal"].detail

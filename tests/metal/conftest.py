@@ -3,7 +3,7 @@
 import pytest
 
 from kernelwright.metal.errors import ToolchainMissing
-from kernelwright.metal.toolchain import Toolchain, find
+from kernelwright.metal.toolchain import Toolchain, find, find_for_ptx
 
 
 @pytest.fixture(scope="session")
@@ -11,5 +11,14 @@ def toolchain() -> Toolchain:
     """The compiler of this machine; tests that compile are skipped where there is none."""
     try:
         return find()
+    except ToolchainMissing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def ptx_toolchain() -> Toolchain:
+    """The compiler of this machine that makes code for NVIDIA GPUs; skipped where there is none."""
+    try:
+        return find_for_ptx()
     except ToolchainMissing as error:
         pytest.skip(str(error))

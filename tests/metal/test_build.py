@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from metal_programs import ADD
 
-from kernelwright.metal import cache, launch
+from kernelwright.metal import cache, counting, launch
 from kernelwright.metal.build import Builder, runtime_library
 from kernelwright.metal.errors import MetalCompileError
 from kernelwright.metal.preprocess import HEADERS, preprocess
 from kernelwright.metal.program import build
 from kernelwright.metal.toolchain import CompilerFailed, Toolchain, run
 
-RECORDS = (launch.KwLaunch, launch.KwArgumentInfo, launch.KwKernel, launch.KwReport)
+RECORDS = (launch.KwLaunch, launch.KwArgumentInfo, launch.KwKernel, launch.KwReport, counting.KwAccess)
 
 
 @pytest.fixture
@@ -179,3 +179,15 @@ def test_a_failed_compilation_leaves_nothing(home: Path, toolchain: Toolchain):
         build(ADD.replace("b[i]", "nothing[i]"))
     programs = home / "cache/metal/programs"
     assert not programs.exists() or list(programs.iterdir()) == []
+
+
+def test_functions_that_no_kernel_needs_are_left_out(home: Path, toolchain: Toolchain):
+    source = """#include <metal_stdlib>
+float never_called(float x) { return metal::sin(x); }
+float taken_in(float x) { return x + 1; }
+kernel void shown(device float* x, uint i [[thread_position_in_grid]]) { x[i] = taken_in(x[i]); }
+kernel void hidden(device float* x, uint i [[thread_position_in_grid]]) { x[i] = 2; }
+"""
+    symbols = build(source, kernels=["shown"]).library.read_bytes()
+    assert b"shown" in symbols
+    assert not any(name in symbols for name in (b"never_called", b"taken_in", b"hidden"))

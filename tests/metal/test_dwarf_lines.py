@@ -96,3 +96,18 @@ def test_what_is_no_library_is_said(tmp_path: Path):
 def test_checked_programs_have_line_tables(toolchain: Toolchain):
     assert "-gline-tables-only" in Builder(toolchain, checked=True).flags
     assert "-gline-tables-only" not in Builder(toolchain).flags
+
+
+def test_expressions_are_told_apart_by_their_columns(toolchain: Toolchain, tmp_path: Path):
+    source = '# 1 "mine.metal"\nextern "C" int f(int* p, int* q) { return p[0] / q[0]; }\n'
+    code, shared = tmp_path / "code.o", tmp_path / "code.so"
+    flags = ["-x", "c++", "-O1", "-fPIC", "-gline-tables-only", "-nostdinc"]
+    run([*toolchain.clang, *flags, "-c", "-", "-o", str(code)], source)
+    run([*toolchain.linker, "-shared", "-o", str(shared), str(code)])
+    table = LineTable(shared)
+    addresses, numbers = table.expressions()
+    assert addresses == sorted(addresses)
+    assert len(addresses) == len(numbers)
+    assert len(set(numbers) - {0}) > 2
+    assert numbers[-1] == 0
+    assert table.expressions(lambda file: True)[1] == [0] * len(addresses)

@@ -143,6 +143,11 @@ def test_an_answer_that_is_a_choice_itself():
     assert f"decltype(kw::beside(({inner})))(2)" in text
 
 
+def test_choices_in_sizes_of_threadgroup_variables_are_integers_already():
+    source = "kernel void f() { threadgroup bfloat a[N == 0 ? 1 : N]; }"
+    assert "KW_THREADGROUP(bfloat, [N == 0 ? 1 : N], a); }" in cpp(source)
+
+
 CONSTANTS = """constant bool causal [[function_constant(3)]];
 constant float scale [[function_constant(4)]]; constant uint2 shape [[function_constant(5)]];
 constant bool both = is_function_constant_defined(causal) && causal;

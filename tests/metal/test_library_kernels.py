@@ -72,3 +72,28 @@ kernel void exclaim(device float* x, uint i [[thread_position_in_grid]]) { x[i] 
     x = torch.tensor([0.0, 1.0])
     compiled(source).exclaim(x)
     assert x.tolist() == [0.5, 1.0]
+
+
+SCALES = """
+#include <metal_stdlib>
+using namespace metal;
+template <typename T> kernel void scale(device T* x, uint i [[thread_position_in_grid]]) { x[i] *= 2; }
+template [[host_name("scale_float")]] kernel void scale<float>(device float*, uint);
+template [[host_name("scale_half")]] kernel void scale<half>(device half*, uint);
+kernel void negate(device float* x, uint i [[thread_position_in_grid]]) { x[i] = -x[i]; }
+"""
+
+
+@pytest.mark.parametrize("wanted", [["scale_half"], ["negate", "scale_float"], []])
+def test_only_the_kernels_that_are_asked_for(compiled: Any, wanted: list[str]):
+    library = compiled(SCALES, kernels=wanted)
+    assert dir(library) == sorted(wanted)
+    for name in wanted:
+        x = torch.ones(4, dtype=torch.float16 if name == "scale_half" else torch.float32)
+        getattr(library, name)(x)
+        assert x.tolist() == [-1.0 if name == "negate" else 2.0] * 4
+
+
+def test_a_kernel_that_is_asked_for_and_not_there(compiled: Any):
+    with pytest.raises(ValueError, match="the program has no kernel scale_double"):
+        compiled(SCALES, kernels=["scale_float", "scale_double"])

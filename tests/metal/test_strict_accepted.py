@@ -116,6 +116,12 @@ constant int used = is_function_constant_defined(tile) ? tile : 32;
 template <typename T> constexpr constant bool is_small_v = sizeof(T) <= 2;
 extern constant float elsewhere;
 """,
+    "values of variable templates within an initialiser": """
+template <typename A, typename B>
+static constexpr constant bool both_v = is_same_v<A, B> || (is_same_v<B, half> && is_convertible_v<A, B>);
+template <typename A, typename B> constexpr constant int wider_v = is_same_v<A, B> ? 1 : is_same_v<B, A> == false;
+constant bool a = both_v<int, half>, b = wider_v<int, half>;
+""",
     "static members in the constant space": """
 template <typename U> struct Limits { static const constant U max; static constexpr constant U lowest = U(0); };
 template <> constant float Limits<float>::max = 3e38f;

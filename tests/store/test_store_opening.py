@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from kernelwright.home import home
 from kernelwright.schema import Attempt, RunSettings
-from kernelwright.store import Store, StoreError, default_home
+from kernelwright.store import Store, StoreError
 
 
 def _pragma(store: Store, name: str) -> object:
@@ -25,11 +26,11 @@ def test_commits_are_promises(store: Store) -> None:
 
 def test_home_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KERNELWRIGHT_HOME", str(tmp_path / "elsewhere"))
-    assert default_home() == tmp_path / "elsewhere"
+    assert home() == tmp_path / "elsewhere"
     with Store.open():
         assert (tmp_path / "elsewhere" / "store.db").is_file()
     monkeypatch.delenv("KERNELWRIGHT_HOME")
-    assert default_home() == Path.home() / ".kernelwright"
+    assert home() == Path.home() / ".kernelwright"
 
 
 def test_a_newer_store_is_one_clear_line(tmp_path: Path) -> None:

@@ -3,7 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelwright.schema import Attempt, BaselineTiming, Candidate, Interval, Speedup, Status, Verdict
+from kernelwright.schema import (
+    UNTIMED,
+    Attempt,
+    BaselineTiming,
+    Candidate,
+    Interval,
+    MetalKernel,
+    MetalWork,
+    ModelledTime,
+    Speedup,
+    Status,
+    Verdict,
+)
 from kernelwright.swarm.selection import best_against_eager, best_attempt, choose
 
 
@@ -47,6 +59,30 @@ def test_fast_and_wrong_does_not_win() -> None:
 
 def test_what_was_not_timed_does_not_win() -> None:
     assert choose([attempt(1, None)], (EAGER,), ()).winner == "eager"
+
+
+def checked(number: int, ms: float, *, kernels: int = 1, status: Status = Status.CORRECT) -> Attempt:
+    """An attempt that was checked on the Metal runtime."""
+    kernel = MetalKernel(
+        name="k", grid=(1, 1, 1), group=(1, 1, 1), launches=1, launches_watched=1, threadgroups=1,
+        threadgroups_watched=1, threadgroup_memory=0, resident_threadgroups=1, buffers=(), threadgroup_read_bytes=0,
+        threadgroup_written_bytes=0, barriers=0, simd_operations=0, atomics=0, flops=0, accesses=(),
+    )  # fmt: skip
+    work = MetalWork(
+        note="checked, not timed", kernels=(kernel,) * kernels,
+        device_bytes=1, distinct_device_bytes=1, flops=0, arithmetic_intensity=0.0,
+        modelled=(ModelledTime(gpu="g", ms=ms, bound="bandwidth"),),
+    )  # fmt: skip
+    timeless = attempt(number, None)
+    return timeless.model_copy(update={"verdict": Verdict(status=status, metal=work)})
+
+
+def test_where_nothing_is_timed_the_least_work_is_named_and_nobody_wins() -> None:
+    tried = [checked(1, 3.0), checked(2, 2.0), checked(3, 1.0, kernels=0), checked(4, 0.5, status=Status.MISMATCH)]
+    outcome = choose(tried, (), ("label",))
+    assert (outcome.winner, outcome.attempt, outcome.problem_labels) == (UNTIMED, 2, ("label",))
+    assert choose([checked(1, 1.0, kernels=0)], (), ()).winner == "eager"
+    assert choose(tried, (EAGER,), ()).winner == "eager"
 
 
 def test_compile_stays_and_its_file_is_named() -> None:

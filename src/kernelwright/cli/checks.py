@@ -107,14 +107,19 @@ def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[
     compiler = by_name["g++"] if by_name["g++"].available or not by_name["clang"].available else by_name["clang"]
     gpu = Check(name="GPU", available="cuda" in has, detail="no NVIDIA GPU")
     mac = Check(name="Mac", available="mps" in has, detail="no Apple GPU")
+    runtime = by_name["metal toolchain"]
     needs: dict[Target, tuple[Check, ...]] = {
         Target.TORCH: (),
         Target.CPP: (compiler, by_name["ninja"]),
         Target.TRITON: (gpu, by_name["triton"]),
         Target.CUDA: (gpu, by_name["nvcc"], by_name["ninja"]),
-        Target.METAL: (mac,),
+        Target.METAL: (mac if mac.available else runtime,),
     }
-    return tuple(_target(target, parts) for target, parts in needs.items())
+    found_targets = {target: _target(target, parts) for target, parts in needs.items()}
+    if found_targets[Target.METAL].available and not mac.available:
+        note = {"detail": f"checked on the Metal runtime with {runtime.detail}, not timed: no Apple GPU"}
+        found_targets[Target.METAL] = found_targets[Target.METAL].model_copy(update=note)
+    return tuple(found_targets.values())
 
 
 def providers(environment: Mapping[str, str] = os.environ) -> tuple[Check, ...]:

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kernelwright.cli import options
+from kernelwright.cli.metal_source import MetalSource, pair
 from kernelwright.cli.usage import fail, usage_errors
 
 if TYPE_CHECKING:
     from kernelwright.cli.metal_objects import MetalObject
+    from kernelwright.metal.library import ShaderLibrary
+    from kernelwright.metal.nvidia.kernel import Gpu
     from kernelwright.metal.program import Program
 
-NOTE = "Compiled and run for this CPU: no proof that Apple's compiler accepts it, and no word about speed on a Mac."
+NO_PROOF = "no proof that Apple's compiler accepts it, and no word about speed on a Mac."
+NOTES = {
+    "cpu": f"Compiled and run for this CPU: {NO_PROOF}",
+    "cuda": f"Compiled and run for this NVIDIA GPU, without checks: {NO_PROOF}",
+}
 
 app = typer.Typer(help="Compile, run and check Metal kernels without a Mac.")
 
@@ -37,6 +44,11 @@ Memory = Annotated[
 Includes = Annotated[list[str] | None, typer.Option("--include", metavar="DIR", help="A folder for #include.")]
 Defines = Annotated[list[str] | None, typer.Option("--define", metavar="NAME[=VALUE]", help="A macro.")]
 Constants = Annotated[list[str] | None, typer.Option("--constant", metavar="NAME=VALUE", help="A function constant.")]
+MetalDevice = Annotated[
+    Literal["cpu", "cuda"], typer.Option(help="Where to run it: on the CPU, or on an NVIDIA GPU (cuda).")
+]
+Arch = Annotated[str, typer.Option(metavar="sm_NN", help="The NVIDIA architecture to compile for.")]
+Out = Annotated[str | None, typer.Option(metavar="FILE", help="Write it there instead of to standard output.")]
 Seed = Annotated[int, typer.Option(help="For buffers with random numbers.")]
 Show = Annotated[int, typer.Option(metavar="N", min=0, help="How many values of an output are shown.")]
 
@@ -55,10 +67,14 @@ def run(
     constant: Constants = None,
     seed: Seed = 0,
     show: Show = 8,
+    metal_device: MetalDevice = "cpu",
     as_json: options.Json = False,
 ) -> None:
-    """Run a kernel on the CPU. Exit code 0: it ran, 1: it does not compile or broke off, 2: wrong usage."""
-    job = _Job("run", file, include, define, constant)
+    """Run a kernel on the CPU or an NVIDIA GPU.
+
+    Exit code 0: it ran, 1: it does not compile or broke off, 2: wrong usage, or no such device.
+    """
+    job = _Job("run", file, include, define, constant, metal_device)
     job.run(kernel, threads, group_size, buffer, threadgroup_memory, seed, show)
     job.answer(as_json)
 
@@ -90,6 +106,40 @@ def check(
     job.answer(as_json)
 
 
+@app.command()
+def ptx(
+    file: File,
+    *,
+    arch: Arch = "sm_90",
+    kernel: KernelName = None,
+    out: Out = None,
+    include: Includes = None,
+    define: Defines = None,
+    constant: Constants = None,
+) -> None:
+    """Compile to PTX, the text that the driver of an NVIDIA GPU compiles. No GPU is needed.
+
+    Exit code 0: done, 1: it does not compile, 2: wrong usage.
+    """
+    from kernelwright.cli.metal_ptx import listing
+    from kernelwright.metal import MetalCompileError, ToolchainMissing
+
+    source = MetalSource(file, include, define, constant)
+    try:
+        with usage_errors(ToolchainMissing, ValueError):  # ValueError: a constant, an architecture, a kernel
+            warnings, text = listing(source.build, arch, kernel)
+    except MetalCompileError as error:
+        typer.echo(f"{error}\nFAILED: {file} does not compile", err=True)
+        raise typer.Exit(1) from None
+    for warning in warnings:
+        typer.echo(str(warning), err=True)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with usage_errors(OSError):
+        Path(out).write_text(text)
+
+
 class _Job:
     """One command: what was found so far."""
 
@@ -100,31 +150,27 @@ class _Job:
         include: list[str] | None,
         define: list[str] | None,
         constant: list[str] | None,
+        device: Literal["cpu", "cuda"] = "cpu",
     ):
-        from kernelwright.cli import given
         from kernelwright.metal import MetalCompileError, ToolchainMissing
-        from kernelwright.metal.program import build
+        from kernelwright.metal.errors import NvidiaMissing
 
         self.command: Literal["run", "check"] = command
         self.file = file
+        self.device: Literal["cpu", "cuda"] = device
+        self.gpu: Gpu | None = None
         self.program: Program | None = None
         self.found: dict[str, Any] = {}
-        source = given.readable_file(file, "Metal")
-        macros = dict(_pair(text, "1") for text in define or ())
-        constants: dict[str | int, bool | int | float] = {
-            name: _number(name, value) for name, value in (_pair(text) for text in constant or ())
-        }
-        folders = [Path(file).parent, *map(Path, include or ())]
+        source = MetalSource(file, include, define, constant)
         try:
-            with usage_errors(ToolchainMissing, ValueError):  # ValueError: a function constant that does not exist
-                self.program = build(
-                    source,
-                    checked=command == "check",
-                    includes=folders,
-                    defines=macros,
-                    constants=constants,
-                    file=file,
-                )
+            # ValueError: a function constant that does not exist
+            with usage_errors(ToolchainMissing, NvidiaMissing, ValueError):
+                if device == "cuda":
+                    from kernelwright.metal.nvidia.kernel import gpu
+
+                    self.gpu = gpu(device)
+                backend = self.gpu.backend() if self.gpu else None
+                self.program = source.build(checked=command == "check", backend=backend)
             self.found["diagnostics"] = self.program.warnings
         except MetalCompileError as error:
             self.found.update(diagnostics=error.diagnostics, error=f"{file} does not compile")
@@ -145,7 +191,7 @@ class _Job:
 
         with usage_errors(ValueError):
             specs = [BufferSpec.parse(text) for text in buffers or ()]
-            bytes_of = {int(index): int(size) for index, size in (_pair(text) for text in memory or ())}
+            bytes_of = {int(index): int(size) for index, size in (pair(text) for text in memory or ())}
         if self.program is None or (self.command == "check" and kernel is None):
             return
         names = [signature.host_name for signature in self.program.kernels]
@@ -159,31 +205,49 @@ class _Job:
 
         generator = torch.Generator().manual_seed(seed)
         tensors = [spec.tensor(generator) for spec in specs]
+        if self.gpu:
+            tensors = [tensor.to(self.gpu.device) for tensor in tensors]
         self._call(
             kernel, lambda called: called(*tensors, threads=sizes[0], group_size=sizes[1], threadgroup_bytes=bytes_of)
         )
+        if self.gpu and self.found.get("error"):
+            return  # what went wrong on a GPU took its memory with it
         from kernelwright.cli.metal_objects import MetalOutput
 
         self.found["outputs"] = tuple(
-            MetalOutput.of(index, spec.dtype, tensor, show)
+            MetalOutput.of(index, spec.dtype, tensor.cpu(), show)
             for index, (spec, tensor) in enumerate(zip(specs, tensors, strict=True))
             if spec.out
         )
 
     def _call(self, kernel: str, call: Callable[[Any], None]) -> None:
+        import torch
+
         from kernelwright.metal import MetalCheckError
         from kernelwright.metal.errors import MetalRunError
-        from kernelwright.metal.library import ShaderLibrary
 
-        assert self.program is not None
         try:
-            call(getattr(ShaderLibrary(self.program), kernel))
+            call(getattr(self._library(), kernel))
+            if self.gpu:
+                self.gpu.synchronize()
         except MetalCheckError as error:
             self.found.update(reports=error.reports, error=str(error).splitlines()[0])
         except MetalRunError as error:
             self.found["error"] = str(error)
+        except torch.AcceleratorError as error:  # it went wrong on the GPU
+            self.found["error"] = f"kernel {kernel}: {str(error).splitlines()[0]}"
         except (RuntimeError, TypeError, ValueError) as error:  # what the kernel cannot be called with
             fail(error)
+
+    def _library(self) -> "ShaderLibrary":
+        from kernelwright.metal.library import ShaderLibrary
+
+        assert self.program is not None
+        if self.gpu is None:
+            return ShaderLibrary(self.program)
+        from kernelwright.metal.nvidia.kernel import NvidiaProgram
+
+        return ShaderLibrary(self.program, NvidiaProgram(self.program, self.gpu))
 
     def answer(self, as_json: bool) -> None:
         """Prints what was found and ends the command."""
@@ -206,12 +270,13 @@ class _Job:
             kernel=found.get("kernel"),
             threads=found.get("threads", ()),
             group_size=found.get("group_size", ()),
+            device=self.device,
             kernels=tuple(MetalKernel.of(k) for k in self.program.kernels) if self.program else (),
             diagnostics=tuple(MetalDiagnostic.of(d) for d in found["diagnostics"]),
             reports=tuple(MetalReport.of(r) for r in found.get("reports", ())),
             error=found.get("error", ""),
             outputs=found.get("outputs", ()),
-            note=NOTE,
+            note=NOTES[self.device],
         )
 
     def _lines(self) -> list[str]:
@@ -227,10 +292,10 @@ class _Job:
             lines.append(f"FAILED: {found['error']}")
         elif found.get("kernel"):
             verb = "checked" if self.command == "check" else "ran"
-            lines.append(f"OK: kernel {found['kernel']} {verb}. {NOTE}")
+            lines.append(f"OK: kernel {found['kernel']} {verb}. {NOTES[self.device]}")
         elif self.program:
             names = ", ".join(kernel.host_name for kernel in self.program.kernels) or "none"
-            lines.append(f"OK: {self.file} compiles; kernels: {names}. {NOTE}")
+            lines.append(f"OK: {self.file} compiles; kernels: {names}. {NOTES[self.device]}")
         return lines
 
 
@@ -248,19 +313,3 @@ def _sizes(option: str, text: str | None) -> tuple[int, ...] | None:
     if not all(word.isdecimal() for word in words) or len(words) > 3:
         fail(f"{option} {text!r} is not one to three numbers, as in 1024 or 64,64")
     return tuple(map(int, words))
-
-
-def _pair(text: str, default: str | None = None) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not (sign or default):
-        fail(f"{text!r} is not NAME=VALUE")
-    return name, value if sign else default or ""
-
-
-def _number(name: str, text: str) -> bool | int | float:
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return int(text) if text.lstrip("-").isdecimal() else float(text)
-    except ValueError:
-        fail(f"constant {name}: {text!r} is no number, true or false")

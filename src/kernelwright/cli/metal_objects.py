@@ -120,6 +120,7 @@ class MetalObject(JsonObject):
     kernel: str | None
     threads: tuple[int, ...]
     group_size: tuple[int, ...]
+    device: Literal["cpu", "cuda"]
     kernels: tuple[MetalKernel, ...]
     diagnostics: tuple[MetalDiagnostic, ...]
     reports: tuple[MetalReport, ...]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kernelwright import __version__
 from kernelwright.report.words import baseline_name, times_plain
-from kernelwright.schema import Attempt, Run
+from kernelwright.schema import UNTIMED, Attempt, Run
 
 
 def write_winner(run: Run, attempts: Sequence[Attempt], folder: Path, taken: Iterable[Path | None]) -> Path | None:
@@ -34,14 +34,17 @@ def header(run: Run, attempt: Attempt, path: Path) -> str:
     speedup = verdict.speedup
     title = f": {candidate.title}" if candidate and candidate.title else ""
     problem = run.settings.problem.path
+    measured = (
+        f"{times_plain(speedup.eager)} vs eager, {times_plain(speedup.best_baseline)} vs "
+        f"{baseline_name(speedup.best_baseline_name) or 'the best baseline'} (median, 95 % interval)"
+    )
     lines = [
         f"Kernelwright {__version__}, {datetime.now(UTC):%Y-%m-%d}: written by {attempt.author}{title}",
-        f"{times_plain(speedup.eager)} vs eager, {times_plain(speedup.best_baseline)} vs "
-        f"{baseline_name(speedup.best_baseline_name) or 'the best baseline'} (median, 95 % interval)",
+        measured if verdict.metal is None else verdict.metal.note,
         f"precision {verdict.precision.value} on {verdict.platform}: {verdict.device}",
         f"run {run.id}, attempt {attempt.number}: kernelwright show {attempt.id}",
     ]
-    if run.outcome is not None and run.outcome.winner != "attempt":
+    if run.outcome is not None and run.outcome.winner not in ("attempt", UNTIMED):
         lines.append(f"no candidate beat {baseline_name(run.outcome.winner)}: this file is that baseline")
     if problem is not None:
         lines.append(f"repeat: {shlex.join(['kernelwright', 'judge', problem, str(path)])}")

@@ -1,6 +1,6 @@
 """A run's outcome in a few sentences."""
 
-from kernelwright.schema import Attempt, Interval, Run
+from kernelwright.schema import UNTIMED, Attempt, Interval, Run
 
 _CALLED = {
     "eager": "plain PyTorch",
@@ -19,7 +19,9 @@ def explain(run: Run, attempt: Attempt | None) -> list[str]:
     lines: list[str] = []
     if attempt is None:
         lines.append(f"{name}: no verified candidate is faster, the original module is in use")
-        if outcome.winner not in ("attempt", "eager"):
+        if outcome.winner == UNTIMED:
+            lines.append(f"Metal candidates were checked, not timed; attempt {outcome.attempt} counts the least work")
+        elif outcome.winner not in ("attempt", "eager"):
             lines.append(f"{stays} was the fastest of all: {_times(outcome.speedup.eager)} plain PyTorch")
     else:
         speedup, candidate = attempt.verdict.speedup, attempt.candidate

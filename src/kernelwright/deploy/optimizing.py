@@ -10,7 +10,7 @@ from torch import nn
 from kernelwright.deploy.optimized import OptimizedModule
 from kernelwright.problems import from_module
 from kernelwright.report import LinesObserver
-from kernelwright.schema import Attempt, Budget, Precision, Run, Target
+from kernelwright.schema import UNTIMED, Attempt, Budget, Precision, Run, Target
 from kernelwright.store import Store
 from kernelwright.swarm import Silent
 from kernelwright.swarm.selection import best_against_eager
@@ -67,7 +67,7 @@ def optimize(
 def _in_use(run: Run, attempts: tuple[Attempt, ...]) -> Attempt | None:
     """The outcome's attempt. Where the best baseline is no file, what is faster than the module is still a gain."""
     outcome = run.outcome
-    if outcome is None or outcome.winner == "eager":
+    if outcome is None or outcome.winner in ("eager", UNTIMED):
         return None
     if outcome.attempt is not None:
         return next(attempt for attempt in attempts if attempt.number == outcome.attempt)

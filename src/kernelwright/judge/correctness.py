@@ -8,6 +8,7 @@ from typing import Any
 
 from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import Stopped, stop
+from kernelwright.judge.metal import MetalWatch
 from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
@@ -54,12 +55,22 @@ def random_change(floating: Sequence[Sequence[int]]) -> dict[str, Any] | None:
 class Correctness:
     """One candidate against all draws. ``run`` raises ``Stopped`` at the first thing that is wrong."""
 
-    def __init__(self, candidate: Candidate, worker: Worker, reference: Reference, precision: Precision, seed: int):
+    def __init__(
+        self,
+        candidate: Candidate,
+        worker: Worker,
+        reference: Reference,
+        precision: Precision,
+        seed: int,
+        metal: MetalWatch | None = None,
+    ):
         self.candidate = candidate
         self.worker = worker
         self.reference = reference
         self.precision = precision
         self.seed = seed
+        self.metal = metal
+        """Where the candidate is Metal and this machine has no Apple GPU."""
         self.checked = Checked()
 
     def run(self, construction_fd: int, plan: Sequence[DrawPlan]) -> None:
@@ -97,6 +108,8 @@ class Correctness:
         self, stage: str, op: str, fds: tuple[int, ...] = (), **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
         reply, out = self.worker.request(op, fds, **arguments)
+        if self.metal is not None and op == "run":
+            self.metal.saw(reply.get("metal"))
         if isinstance(reply.get("error"), dict):
             raise from_error(reply["error"], stage, self.candidate.source, self.worker.printed())
         seconds = reply.get("seconds")
@@ -106,7 +119,8 @@ class Correctness:
     def _load(self) -> None:
         # named by its content: same-named modules and kernels must never run each other's code
         name = f"candidate_{self.candidate.digest[:16]}"
-        reply, _ = self._ask("import", "load", source=self.candidate.source, name=name, seed=self.seed)
+        mac = self.metal.host if self.metal else None
+        reply, _ = self._ask("import", "load", source=self.candidate.source, name=name, seed=self.seed, mac=mac)
         if not reply.get("has_model"):
             raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
 
@@ -167,7 +181,7 @@ class Correctness:
         try:
             report, out = self._ask(
                 "forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=look_at_inputs, reuse=reuse, keep=keep,
-                change=change,
+                change=change, watch=self.metal.request() if self.metal else None,
             )  # fmt: skip
         finally:
             os.close(inputs_fd)
@@ -187,6 +201,7 @@ class Correctness:
         if not isinstance(tensors, list) or not all(isinstance(t, dict) for t in tensors):
             raise stop(Status.REJECTED, "protocol", "the report on the outputs is unreadable")
         allowed: list[bool] = draw.facts["aliases"]
+        device = "mps" if self.metal else self.reference.device_type
         for k, tensor in enumerate(tensors):
             if not tensor.get("plain"):
                 raise stop(
@@ -194,11 +209,9 @@ class Correctness:
                     "plain_tensor",
                     f"output tensor {k} is a {tensor.get('type')}: only plain torch.Tensor counts",
                 )
-            if tensor.get("device") != self.reference.device_type:
+            if tensor.get("device") != device:
                 raise stop(
-                    Status.MISMATCH,
-                    "device",
-                    f"output tensor {k} is on {tensor.get('device')}, expected {self.reference.device_type}",
+                    Status.MISMATCH, "device", f"output tensor {k} is on {tensor.get('device')}, expected {device}"
                 )
             if tensor.get("aliases_input") and not (k < len(allowed) and allowed[k]):
                 raise stop(

@@ -4,12 +4,13 @@ import re
 from typing import Any
 
 from kernelwright.judge.findings import Stopped, stop
-from kernelwright.schema import Status
+from kernelwright.schema import MetalWork, Speedup, Status
 
 _MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|std::bad_alloc", re.IGNORECASE)
 _COMPILER_TYPES = frozenset({
     "SyntaxError", "IndentationError", "TabError", "CompilationError", "CompileTimeAssertionFailure", "CppCompileError",
     "InductorError", "BackendCompilerFailed", "LoweringException", "NVRTCError", "CompilationAbortedError",
+    "MetalCompileError",
 })  # fmt: skip
 _COMPILER_WORDS = re.compile(
     r"Error building extension|C\+\+ compile error|nvrtc|ninja: build stopped|failed to compile", re.IGNORECASE
@@ -52,3 +53,16 @@ def from_error(error: dict[str, Any], stage: str, source: str, printed: str) -> 
     text = f"{kind} during {stage}: {message[:3000]}"
     trace = str(error.get("traceback", ""))
     return stop(Status.RUNTIME_FAILED, stage, "\n".join(part for part in (text, where, trace[-2000:]) if part))
+
+
+def of_success(speedup: Speedup, metal: MetalWork | None) -> str:
+    """What the author of a correct candidate is told."""
+    if metal is not None:
+        return f"Correct: {metal.note}."
+    if speedup.eager is None or speedup.best_baseline is None:
+        return "Correct."
+    best = speedup.best_baseline
+    return (
+        f"Correct. {speedup.eager.median:.3f}x eager [{speedup.eager.low:.3f}, {speedup.eager.high:.3f}], "
+        f"{best.median:.3f}x the best baseline, {speedup.best_baseline_name} [{best.low:.3f}, {best.high:.3f}]."
+    )

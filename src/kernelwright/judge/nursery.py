@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from kernelwright.home import home
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
@@ -43,6 +44,7 @@ def worker_environment(scratch: str) -> dict[str, str]:
         "USER": "candidate",
         "LOGNAME": "candidate",
         **ALLOCATOR,
+        "KERNELWRIGHT_HOME": str(home()),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and Path(p).is_dir()),

@@ -13,8 +13,10 @@ from typing import Any
 
 from kernelwright.judge import source
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
-from kernelwright.judge.findings import Finding, Stopped, stop
+from kernelwright.judge.feedback import of_success
+from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.isolation import NoSandbox, choose
+from kernelwright.judge.metal import watch_for
 from kernelwright.judge.nursery import Nursery, Worker
 from kernelwright.judge.reference.client import Reference, ReferenceFailed, baseline_cache
 from kernelwright.judge.settings import JudgeSettings
@@ -81,18 +83,21 @@ class JudgeSession:
         """
         self.open()
         began = time.monotonic()
-        checked, finding, worker = Checked(), None, None
-        timing, speedup, limits, remarks = None, Speedup(), None, ()
+        checked, finding, worker, metal = Checked(), None, None, None
+        timing, speedup, limits, work, remarks = None, Speedup(), None, None, ()
         artifacts: dict[str, str] = {}
         try:
             remarks = source.read(candidate)
+            metal = watch_for(candidate, self.platform.name)
             worker = self._spawn(trusted)
-            correctness = Correctness(candidate, worker, self._reference, self.settings.precision, self._seed)
+            correctness = Correctness(candidate, worker, self._reference, self.settings.precision, self._seed, metal)
             checked = correctness.checked
             assert self._construction_fd is not None
             correctness.run(self._construction_fd, self.plan)
             artifacts = _artifacts(worker) if any(r.label == "uses_torch_compile" for r in remarks) else {}
-            if self.settings.timing:
+            if metal is not None:
+                work = metal.work
+            elif self.settings.timing:
                 timing, speedup = self._time(candidate, worker)
                 limits = self._hold_against_limits(timing)
         except Stopped as stopped:
@@ -102,6 +107,8 @@ class JudgeSession:
             if worker is not None:
                 worker.close()
         labels = tuple(dict.fromkeys(r.label for r in remarks if r.label)) + checked.labels
+        if work is not None and not work.kernels:
+            labels += ("launches_no_kernel",)
         if limits is not None and limits.less_work:
             labels += ("less_work",)
         return Verdict(
@@ -117,10 +124,11 @@ class JudgeSession:
             speedup=speedup,
             timing=timing,
             limits=limits,
+            metal=work,
             problem_labels=self.problem_labels,
             labels=labels,
             warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings,
-            feedback=_feedback(finding, speedup),
+            feedback=finding.feedback if finding else of_success(speedup, work),
             isolation=self._sandbox.kind,
             artifacts=artifacts,
             seconds=self._seconds(began, worker, checked),
@@ -220,8 +228,10 @@ class JudgeSession:
         return DrawPlan(seed, kind, facts, fds[0] if fds else None)
 
     def baselines(self) -> tuple[BaselineTiming, ...]:
-        """Every baseline, built and timed once; one that fails is there with the reason."""
+        """Every baseline, built and timed once; one that fails is there with the reason. Empty without timing."""
         self.open()
+        if not self.settings.timing:
+            return ()
         if self._baselines is None:
             names = tuple(dict.fromkeys(("eager", *self.settings.baselines)))
             failed: dict[str, str] = {}
@@ -336,15 +346,3 @@ def _artifacts(worker: Worker) -> dict[str, str]:
     reply = worker.ask("artifacts")
     files = reply.get("files")
     return {str(name): str(text) for name, text in files.items()} if isinstance(files, dict) else {}
-
-
-def _feedback(finding: Finding | None, speedup: Speedup) -> str:
-    if finding is not None:
-        return finding.feedback
-    if speedup.eager is None or speedup.best_baseline is None:
-        return "Correct."
-    best = speedup.best_baseline
-    return (
-        f"Correct. {speedup.eager.median:.3f}x eager [{speedup.eager.low:.3f}, {speedup.eager.high:.3f}], "
-        f"{best.median:.3f}x the best baseline, {speedup.best_baseline_name} [{best.low:.3f}, {best.high:.3f}]."
-    )

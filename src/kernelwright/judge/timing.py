@@ -34,6 +34,9 @@ LEAST_CALLS, FINAL_SHARE = 200, 0.25
 """The final looks come after this many calls of the candidate, as far as that share of the budget allows it: who
 answers rightly up to some call and cheats from there on must begin that late to stay unseen."""
 CALIBRATION_CALLS = 5
+PATIENCE = 4.0
+"""How far the budget may be overdrawn, as a factor, while nothing can be said."""
+LARGE_RATIO = 1.1
 MAX_ROUNDS = 64
 
 
@@ -131,6 +134,18 @@ class Samples:
         """Whether the candidate may be called faster or slower than ``baseline``."""
         return statistics.call(self.by_subject[baseline], self.by_subject["candidate"]).value
 
+    def patience(self, baselines: Sequence[str]) -> float:
+        """How many times the budget more rounds are worth: more than one where nothing can be said yet, because there
+        were too few of them, or because a large difference drowns in the noise of a busy machine.
+        """
+        if self.rounds < statistics.LOOKS[0]:
+            return PATIENCE
+        return PATIENCE if "candidate" in self.by_subject and any(map(self._looks_different, baselines)) else 1.0
+
+    def _looks_different(self, baseline: str) -> bool:
+        """A ratio that would be called if it were certain, and is not."""
+        return abs(math.log(self.ratio(baseline).median)) > math.log(LARGE_RATIO) and self.call(baseline) == "same"
+
     def tight(self, baselines: Sequence[str]) -> bool:
         """Whether no ratio needs more rounds: looked at only where ``statistics.LOOKS`` allows it."""
         if self.rounds not in statistics.LOOKS:
@@ -183,7 +198,7 @@ class Stopwatch:
                 samples.by_subject[subject.name].append(blocks[subject.name].per_call)
             if candidate is not None:
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
-            if samples.tight(baselines) or self._spent(time.monotonic() - began, budget, samples.rounds):
+            if samples.tight(baselines) or time.monotonic() - began > budget * samples.patience(baselines):
                 break
         if candidate is not None:
             final = self._final_calls(samples, budget)
@@ -198,11 +213,6 @@ class Stopwatch:
         affordable = FINAL_SHARE * budget * 1e3 / samples.ms("candidate").median
         more = min(max(0, LEAST_CALLS - made), affordable) / FINAL_LOOKS
         return min(max(block, math.ceil(more)), self._room)
-
-    @staticmethod
-    def _spent(elapsed: float, budget: float, rounds: int) -> bool:
-        """Over the budget: but with fewer rounds than the first look nothing could be said, so that is worth more."""
-        return elapsed > budget * (1.0 if rounds >= statistics.LOOKS[0] else 4.0)
 
     def _calibrate(self, subject: Subject) -> int:
         """Calls in a block: enough for the hand-over not to count, by the fastest of a few warm single calls."""

@@ -9,37 +9,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kernelwright.metal.apple_gpus import ModelledTime, modelled_times
     from kernelwright.metal.contract import Diagnostic, KernelSignature, Severity
-    from kernelwright.metal.errors import MetalCheckError, MetalCompileError, ToolchainMissing
+    from kernelwright.metal.errors import MetalCheckError, MetalCompileError, NvidiaMissing, ToolchainMissing
     from kernelwright.metal.library import Kernel, ShaderLibrary, compile_shader
     from kernelwright.metal.reports import Report, ReportKind
+    from kernelwright.metal.work import AccessWork, BufferWork, Inspection, KernelWork
 
 __all__ = [
+    "AccessWork",
+    "BufferWork",
     "Diagnostic",
+    "Inspection",
     "Kernel",
     "KernelSignature",
+    "KernelWork",
     "MetalCheckError",
     "MetalCompileError",
+    "ModelledTime",
+    "NvidiaMissing",
     "Report",
     "ReportKind",
     "Severity",
     "ShaderLibrary",
     "ToolchainMissing",
     "compile_shader",
+    "modelled_times",
 ]
 
 _WHERE = {
+    "AccessWork": "work",
+    "BufferWork": "work",
     "Diagnostic": "contract",
+    "Inspection": "work",
     "Kernel": "library",
     "KernelSignature": "contract",
+    "KernelWork": "work",
     "MetalCheckError": "errors",
     "MetalCompileError": "errors",
+    "NvidiaMissing": "errors",
+    "ModelledTime": "apple_gpus",
     "Report": "reports",
     "ReportKind": "reports",
     "Severity": "contract",
     "ShaderLibrary": "library",
     "ToolchainMissing": "errors",
     "compile_shader": "library",
+    "modelled_times": "apple_gpus",
 }
 
 

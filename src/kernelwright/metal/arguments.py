@@ -36,10 +36,15 @@ class Binding:
     elements: int | None = None
     """Of the first tensor: how many threads there are when the caller does not say."""
     error_buffer: "torch.Tensor | None" = None
+    made: dict[int, "torch.Tensor"] = field(default_factory=dict)
+    """The buffers that were made of numbers and lists, and the one for errors: they lie in the CPU's memory, as do
+    tensors there without a dimension, which are numbers for a GPU."""
 
 
-def bind(arguments: Sequence[Any], casts: Any = None, error_buffer: int | None = None) -> Binding:
-    """The buffers for positional arguments. ``casts``: ``ArgCasts``.
+def bind(
+    arguments: Sequence[Any], casts: Any = None, error_buffer: int | None = None, device: "torch.device | None" = None
+) -> Binding:
+    """The buffers for positional arguments. ``casts``: ``ArgCasts``. ``device``: of the tensors; by default the CPU.
 
     Raises ``RuntimeError`` and ``TypeError`` as ``torch.mps`` does.
     """
@@ -47,20 +52,21 @@ def bind(arguments: Sequence[Any], casts: Any = None, error_buffer: int | None =
 
     if not (casts is None or isinstance(casts, (str, Mapping))):
         raise RuntimeError(f"Unexpected caster arg type {type(casts).__name__}")
+    device = device or torch.device("cpu")
     binding = Binding()
     for index, argument in enumerate(arguments):
         if isinstance(argument, torch.Tensor):
-            _bind_tensor(binding, index, argument)
+            _bind_tensor(binding, index, argument, device)
             if binding.elements is None:
                 binding.elements = argument.numel()
         elif isinstance(argument, (list, tuple)) and argument and isinstance(argument[0], torch.Tensor):
-            _bind_list(binding, index, argument)
+            _bind_list(binding, index, argument, device)
         else:
             cast = casts if isinstance(casts, str) else (casts or {}).get(index)
-            _bind_tensor(binding, index, _numbers(argument, cast))
+            _bind_made(binding, index, _numbers(argument, cast))
     if error_buffer is not None:
         binding.error_buffer = torch.zeros(ERROR_BUFFER_BYTES, dtype=torch.uint8)
-        _bind_tensor(binding, error_buffer, binding.error_buffer)
+        _bind_made(binding, error_buffer, binding.error_buffer)
     return binding
 
 
@@ -83,20 +89,34 @@ def extent_of(tensor: "torch.Tensor") -> Extent:
     return Extent(tensor.data_ptr(), (last + 1) * size, int(tensor.storage_offset()) * size)
 
 
-def _bind_tensor(binding: Binding, index: int, tensor: "torch.Tensor") -> None:
-    ours = _on_cpu(tensor, index)
+def _bind_tensor(binding: Binding, index: int, tensor: "torch.Tensor", device: "torch.device") -> None:
+    if not tensor.dim() and tensor.device.type == "cpu" and device.type != "cpu":
+        _bind_made(binding, index, _narrow(tensor, index).detach())
+        return
+    _refuse_other_devices(tensor, index, device)
+    ours = _narrow(tensor, index)
     binding.kept.append(ours)
     binding.buffers[index] = extent_of(ours)
 
 
-def _on_cpu(tensor: "torch.Tensor", index: int) -> "torch.Tensor":
+def _bind_made(binding: Binding, index: int, tensor: "torch.Tensor") -> None:
+    binding.kept.append(tensor)
+    binding.made[index] = tensor
+    binding.buffers[index] = extent_of(tensor)
+
+
+def _refuse_other_devices(tensor: "torch.Tensor", index: int, device: "torch.device") -> None:
+    if tensor.device.type != device.type or device.index not in (None, tensor.device.index):
+        where = "on this machine Metal kernels run on CPU tensors"
+        if device.type != "cpu":
+            where = f"this library's kernels run on {device} tensors"
+        raise RuntimeError(f"argument {index} is on device {tensor.device}: {where}")
+
+
+def _narrow(tensor: "torch.Tensor", index: int) -> "torch.Tensor":
     """The tensor as kernels can read it: a Mac has no float64 but takes such scalars as float32."""
     import torch
 
-    if tensor.device.type != "cpu":
-        raise RuntimeError(
-            f"argument {index} is on device {tensor.device}: on this machine Metal kernels run on CPU tensors"
-        )
     narrow = {torch.float64: torch.float32, torch.complex128: torch.complex64}.get(tensor.dtype)
     if narrow is None:
         return tensor
@@ -105,7 +125,7 @@ def _on_cpu(tensor: "torch.Tensor", index: int) -> "torch.Tensor":
     return tensor.detach().to(narrow)
 
 
-def _bind_list(binding: Binding, index: int, tensors: Sequence["torch.Tensor"]) -> None:
+def _bind_list(binding: Binding, index: int, tensors: Sequence["torch.Tensor"], device: "torch.device") -> None:
     import torch
 
     slots: list[int] = []
@@ -113,10 +133,10 @@ def _bind_list(binding: Binding, index: int, tensors: Sequence["torch.Tensor"]) 
         free = next((n for n in range(BUFFERS - 1, len(tensors), -1) if n not in binding.buffers), None)
         if free is None:
             raise RuntimeError(f"argument {index}: more than {BUFFERS} tensors and buffers in one call")
-        _bind_tensor(binding, free, tensor)
+        _bind_tensor(binding, free, tensor, device)
         slots.append(free)
     addresses = [binding.buffers[slot].address for slot in slots]
-    _bind_tensor(binding, index, torch.tensor(addresses, dtype=torch.int64))
+    _bind_made(binding, index, torch.tensor(addresses, dtype=torch.int64))
     binding.pointees[index] = tuple(slots)
 
 

@@ -9,20 +9,25 @@ import platform
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from kernelwright.metal import cache as disk
+from kernelwright.metal import flops
+from kernelwright.metal.mach_o import OBJECT
 from kernelwright.metal.preprocess import HEADERS
 from kernelwright.metal.toolchain import Toolchain, run
 
 RUNTIME = Path(__file__).parent / "runtime"
 
-_LANGUAGE = (
-    "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti", "-fPIC",
+LANGUAGE = (
+    "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti",
     "-fvisibility=hidden", "-w", "-fno-strict-aliasing", "-fno-threadsafe-statics",
-    "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20", "-fno-omit-frame-pointer",
-    "-fno-builtin-bcmp", "-ftemplate-depth=2000",
+    "-Xclang", "-ffloat16-excess-precision=none", "-fno-math-errno", "-ferror-limit=20",
+    "-fno-builtin-bcmp", "-ftemplate-depth=2000", "-fsigned-char",
 )  # fmt: skip
-_FAST = ("-O2", "-march=native")
+"""How translated programs are compiled, whatever device they are for."""
+_SHARED_CODE = ("-fPIC", "-fno-omit-frame-pointer")
+_FAST = ("-O2",)
 _CHECKED = (
     # Every access to memory becomes a call. The runtime answers for both sanitizers: their libraries are not linked.
     # Vectorised code would have other accesses than the source. Line tables say where an access stands.
@@ -31,14 +36,15 @@ _CHECKED = (
     "-mllvm", "-tsan-handle-cxx-exceptions=0",
     # A loop that copies components must not become one copy of bytes: that one is moved to the line of its last use.
     "-mllvm", "-disable-loop-idiom-memcpy",
+    # `x[i] += y` reads, too; without this only the write is announced.
+    "-mllvm", "-tsan-compound-read-before-write",
     "-fno-vectorize", "-fno-slp-vectorize", "-gline-tables-only", "-gdwarf-4",
 )  # fmt: skip
-_CHECKED_X86 = ("-mf16c", "-mavx2", "-mfma")
+_COUNTED = ("-x", "ir", "-O1", "-Xclang", "-disable-llvm-passes", "-fPIC", "-w")
 _RUNTIME = (
     "-x", "c++", "-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics",
     "-fvisibility=hidden", "-fno-omit-frame-pointer",
 )  # fmt: skip
-_SHARED = ("-shared", "--eh-frame-hdr")
 
 PRELUDE = """\
 // Code of these functions is counted to the line that calls them: reports name the user's lines.
@@ -47,6 +53,13 @@ PRELUDE = """\
 #pragma clang attribute pop
 """
 
+PROGRAM = """\
+#pragma clang attribute push(__attribute__((internal_linkage)), apply_to = function)
+{text}
+#pragma clang attribute pop
+"""
+"""Functions that no exported kernel needs any more, once others have taken them in, are then not compiled."""
+
 
 @dataclass(frozen=True)
 class Builder:
@@ -54,43 +67,62 @@ class Builder:
 
     toolchain: Toolchain
     checked: bool = False
+    device: Literal["cpu"] = "cpu"
 
     @property
     def flags(self) -> tuple[str, ...]:
         if not self.checked:
-            return _LANGUAGE + _FAST
-        return _LANGUAGE + _CHECKED + (_CHECKED_X86 if platform.machine() == "x86_64" else ())
+            return LANGUAGE + _SHARED_CODE + _FAST + self.toolchain.target.flags + self.toolchain.target.native
+        return LANGUAGE + _SHARED_CODE + _CHECKED + self.toolchain.target.checked
 
     @property
     def identity(self) -> str:
         """Names everything but a program's own text that its machine code depends on."""
         machine = _processor() if not self.checked else platform.machine()
-        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE)
+        return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE, PROGRAM)
 
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""
-        code, library = folder / "program.o", folder / "program.so"
-        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-c", "-", "-o", str(code)]
-        run(command, text)
-        run([*self.toolchain.linker, *_SHARED, "-o", str(library), str(code), *system_libraries("libm.so.6")])
-        code.unlink()
+        code, library = folder / OBJECT, folder / "program.so"
+        self.compile(text, code)
+        target = self.toolchain.target
+        libraries = () if target.system == "darwin" else system_libraries("libm.so.6")
+        run([*self.toolchain.linker, *target.shared(), "-o", str(library), str(code), *libraries])
+        if not target.keeps_objects:
+            code.unlink()
         return library
+
+    def compile(self, text: str, code: Path) -> None:
+        """Compiles translated ``text`` into the object file ``code``. Raises ``CompilerFailed``."""
+        command = [*self.toolchain.clang, *self.flags, "-include-pch", str(self.prelude()), "-", "-o"]
+        if self.checked:
+            optimised = run([*command, "-", "-S", "-emit-llvm"], PROGRAM.format(text=text))
+            command = [*self.toolchain.clang, *_COUNTED, *self.toolchain.target.checked, "-", "-o"]
+            run([*command, str(code), "-c"], flops.counted(optimised))
+        else:
+            run([*command, str(code), "-c"], PROGRAM.format(text=text))
 
     def prelude(self) -> Path:
         """Our headers, parsed once for all programs."""
+        return parsed_prelude(self.toolchain, self.flags, self.identity)
 
-        def make(folder: Path) -> None:
-            flags = [word if word != "c++" else "c++-header" for word in self.flags]
-            stamps = ("-Xclang", "-fno-pch-timestamp")  # the entry's name stands for the content
-            command = [*self.toolchain.clang, *flags, *stamps, "-I", str(HEADERS), "-", "-o", f"{folder}/prelude.pch"]
-            run(command, PRELUDE)
 
-        return disk.entry("prelude", self.identity, make, once=True) / "prelude.pch"
+def parsed_prelude(toolchain: Toolchain, flags: tuple[str, ...], name: str) -> Path:
+    """Our headers as the compiler keeps them, for programs compiled with ``flags``; ``name`` stands for all of it."""
+
+    def make(folder: Path) -> None:
+        words = [word if word != "c++" else "c++-header" for word in flags]
+        stamps = ("-Xclang", "-fno-pch-timestamp")  # the entry's name stands for the content
+        command = [*toolchain.clang, *words, *stamps, "-I", str(HEADERS), "-", "-o", f"{folder}/prelude.pch"]
+        run(command, PRELUDE)
+
+    return disk.entry("prelude", name, make, once=True) / "prelude.pch"
 
 
 def runtime_library(toolchain: Toolchain) -> Path:
     """The library that runs kernels, one for all programs of this machine."""
-    flags = (*_RUNTIME, *toolchain.system_headers)
+    target = toolchain.target
+    flags = (*_RUNTIME, *target.flags, *toolchain.system_headers)
     sources = sorted(RUNTIME.glob("*.cpp"))
 
     def make(folder: Path) -> None:
@@ -99,13 +131,22 @@ def runtime_library(toolchain: Toolchain) -> Path:
             code = str(folder / f"{source.stem}.o")
             run([*toolchain.clang, *flags, "-I", str(HEADERS), "-I", str(RUNTIME), "-c", str(source), "-o", code])
             objects.append(code)
-        libraries = system_libraries("libm.so.6", "libc.so.6")
-        run([*toolchain.linker, *_SHARED, "-Bsymbolic", "-o", str(folder / "libkw_metal.so"), *objects, *libraries])
+        libraries = () if target.system == "darwin" else system_libraries("libm.so.6", "libc.so.6")
+        library = str(folder / "libkw_metal.so")
+        run([*toolchain.linker, *target.shared(own_calls=True), "-o", library, *objects, *libraries])
         for code in objects:
             Path(code).unlink()
 
     name = disk.key(toolchain, flags, sources_digest(RUNTIME), sources_digest(HEADERS))
     return disk.entry("runtime", name, make, once=True) / "libkw_metal.so"
+
+
+@cache
+def prepare(toolchain: Toolchain) -> None:
+    """Builds what every program needs, so that a process that cannot write to the cache finds it there."""
+    runtime_library(toolchain)
+    for checked in (False, True):
+        Builder(toolchain, checked).prelude()
 
 
 @cache
@@ -127,7 +168,9 @@ def sources_digest(folder: Path, pattern: str = "**/*") -> str:
 
 @cache
 def _processor() -> str:
-    """What ``-march=native`` depends on: a cache may be shared by machines that can do different things."""
+    """What ``native`` flags depend on: a cache may be shared by machines that can do different things."""
+    if not Path("/proc/cpuinfo").exists():  # Apple's systems, where there are no such flags
+        return platform.machine()
     with Path("/proc/cpuinfo").open() as facts:
         lines = {line.strip() for line in facts if line.startswith(("flags", "Features", "model name", "CPU part"))}
     return disk.key(platform.machine(), *sorted(lines))

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from kernelwright.home import home
+
 _log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 4096
@@ -26,8 +28,13 @@ MOST_ENTRIES = 4096
 
 def folder() -> Path:
     """``$KERNELWRIGHT_HOME/cache/metal``, by default ``~/.kernelwright/cache/metal``."""
-    home = os.environ.get("KERNELWRIGHT_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".kernelwright") / "cache" / "metal"
+    return home() / "cache" / "metal"
+
+
+def shared() -> tuple[Path, ...]:
+    """Where the entries lie that all programs share and that hold nothing of a user's: a sandbox may show them."""
+    places = tuple(folder() / kind for kind in ("runtime", "prelude"))
+    return tuple(place for place in places if _can_write(place) or place.is_dir())
 
 
 def key(*parts: object) -> str:

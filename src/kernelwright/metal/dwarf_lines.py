@@ -1,14 +1,16 @@
-"""Source lines of machine code addresses, read from the line tables of an ELF file. Imports no torch.
+"""Source lines of machine code addresses, read from the line tables of a library. Imports no torch.
 
-Just what clang writes with ``-gline-tables-only``: 64-bit little-endian ELF, DWARF 4 and 5 in the 32-bit format
-(section 6.2 of the DWARF standard). Sections that the linker compressed are not read.
+Just what clang writes with ``-gline-tables-only``: 64-bit little-endian ELF or Mach-O, DWARF 4 and 5 in the 32-bit
+format (section 6.2 of the DWARF standard). Sections that the linker compressed are not read.
 """
 
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from kernelwright.metal.mach_o import OBJECT, MachO, is_mach_o
 
 _PT_LOAD = 1
 
@@ -30,19 +32,26 @@ class _Row:
     address: int
     file: str
     line: int
+    column: int
     end: bool
     """The first address after a run of code: nothing is known from here on."""
 
 
 class LineTable:
-    """The line tables of one file."""
+    """The line tables of one library; of an Apple one, those of the object file beside it."""
 
     def __init__(self, path: Path):
-        elf = _Elf(path.read_bytes())
-        self.size = elf.size
+        data, code = path.read_bytes(), path.with_name(OBJECT)
+        file = MachO(data, code.read_bytes() if code.exists() else b"") if is_mach_o(data) else _Elf(data)
+        self.size = file.size
         """Bytes that the loaded file takes in memory, from its base on."""
-        strings = elf.section(".debug_str"), elf.section(".debug_line_str")
-        rows = [row for unit in _units(elf.section(".debug_line"), *strings) for row in unit]
+        strings = file.section(".debug_str"), file.section(".debug_line_str")
+        rows = [
+            row if address == row.address else replace(row, address=address)
+            for unit in _units(file.section(".debug_line"), *strings)
+            for row in unit
+            if (address := file.place(row.address)) is not None
+        ]
         # Of several rows at one address the last one counts; an end never hides a beginning.
         rows.sort(key=lambda row: (row.address, not row.end))
         self._rows = rows
@@ -62,6 +71,21 @@ class LineTable:
                 return Line(row.file, row.line)
             at -= 1
         return None
+
+    def expressions(self, skip: Callable[[str], bool] = lambda file: False) -> tuple[list[int], list[int]]:
+        """Addresses, ascending, and a number for the code from each to the next: the same for what comes from the same
+        line and column, 0 for what comes from none. ``skip`` as for ``find``.
+        """
+        numbers: dict[tuple[str, int, int], int] = {}
+        found: list[int] = []
+        for row in self._rows:
+            if row.end:
+                found.append(0)
+            elif row.line and not skip(row.file):
+                found.append(numbers.setdefault((row.file, row.line, row.column), len(numbers) + 1))
+            else:
+                found.append(found[-1] if found else 0)
+        return self._addresses, found
 
 
 class _Reader:
@@ -130,6 +154,10 @@ class _Elf:
         if flags & 0x800:
             raise NotReadable(f"section {name} is compressed")
         return self._data[offset : offset + size]
+
+    def place(self, address: int) -> int:
+        """Line tables are those of the linked code."""
+        return address
 
 
 @dataclass
@@ -225,7 +253,7 @@ def _entries(unit: _Reader, strings: bytes, line_strings: bytes) -> list[tuple[s
 
 
 class _Machine:
-    """Runs a line program: the state machine of section 6.2.5, kept to address, file and line."""
+    """Runs a line program: the state machine of section 6.2.5, kept to address, file, line and column."""
 
     def __init__(self, unit: _Reader, header: _Header):
         self.unit, self.header = unit, header
@@ -233,7 +261,7 @@ class _Machine:
         self._restart()
 
     def _restart(self) -> None:
-        self.address, self.file, self.line = 0, 1, 1
+        self.address, self.file, self.line, self.column = 0, 1, 1, 0
 
     def rows(self) -> Iterator[_Row]:
         while self.unit.at < self.unit.end:
@@ -250,7 +278,7 @@ class _Machine:
                 self._restart()
 
     def _row(self, end: bool = False) -> _Row:
-        return _Row(self.address, self.header.files.get(self.file, ""), self.line, end)
+        return _Row(self.address, self.header.files.get(self.file, ""), self.line, self.column, end)
 
     def _special(self, opcode: int) -> None:
         steps, lines = divmod(opcode - self.first_special, self.header.line_range)
@@ -266,11 +294,13 @@ class _Machine:
                 self.line += unit.sleb()
             case 4:
                 self.file = unit.uleb()
+            case 5:
+                self.column = unit.uleb()
             case 8:
                 self.address += (255 - self.first_special) // self.header.line_range * self.header.minimum_length
             case 9:
                 self.address += unit.number(2)
-            case _:  # column, statement, block, prologue, epilogue, instruction set
+            case _:  # statement, block, prologue, epilogue, instruction set
                 for _ in range(self.header.opcode_lengths[opcode - 1]):
                     unit.uleb()
 

@@ -15,6 +15,10 @@ class ToolchainMissing(RuntimeError):
     """This machine has nothing that compiles Metal programs. One line, with the command that helps."""
 
 
+class NvidiaMissing(RuntimeError):
+    """There is no NVIDIA GPU that Metal programs could run on, or PyTorch cannot use it. One line."""
+
+
 class MetalCompileError(RuntimeError, SyntaxError):
     """The program is no Metal; ``diagnostics`` says where and why, warnings included.
 

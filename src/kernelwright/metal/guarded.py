@@ -26,8 +26,9 @@ class _Copy:
 
 
 @contextmanager
-def guarded_copies(runtime: Runtime, binding: Binding) -> Generator[dict[int, Extent]]:
+def guarded_copies(runtime: Runtime, binding: Binding, *, write_back: bool = True) -> Generator[dict[int, Extent]]:
     """The buffers to launch with. What the kernel wrote is copied back at the end, also after an error in the kernel.
+    Without ``write_back`` it is lost.
 
     Buffers that overlap, as when a tensor is given twice, overlap in the copies as well.
     """
@@ -40,7 +41,7 @@ def guarded_copies(runtime: Runtime, binding: Binding) -> Generator[dict[int, Ex
         buffers = {index: _moved(extent, copies) for index, extent in binding.buffers.items()}
         _repoint(binding.pointees, buffers)
         yield buffers
-        for copy in copies:
+        for copy in copies if write_back else ():
             ctypes.memmove(copy.original.address, copy.address, copy.original.bytes)
     finally:
         for copy in copies:

@@ -44,6 +44,8 @@ class Outcome(IntEnum):
     """Stopped after an access to memory that belongs to nobody."""
     DEADLOCK = 3
     """The threads of a threadgroup wait for each other at different places."""
+    GAVE_UP = 4
+    """A threadgroup waits for another one that does not run. Only of launches that count."""
 
 
 class KwLaunch(ctypes.Structure):
@@ -159,7 +161,7 @@ class Runtime:
 
     def __init__(self, path: Path):
         self.lock = threading.Lock()
-        library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)  # programs find its functions by name
+        self.library = library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)  # programs find its functions by name
         self._launch = _function(library, "kw_launch", ctypes.c_int, ctypes.POINTER(KwKernel), ctypes.POINTER(KwLaunch))
         self._report_count = _function(library, "kw_report_count", ctypes.c_int)
         self._report = _function(library, "kw_report", ctypes.POINTER(KwReport), ctypes.c_int)

@@ -1,63 +1,127 @@
 """``compile_shader``: the contract of ``torch.mps.compile_shader`` on machines without an Apple GPU.
 
 A library object has the program's kernels as attributes. A kernel is called with tensors, numbers and lists;
-``threads`` and ``group_size`` say over how many threads it runs.
+``threads`` and ``group_size`` say over how many threads it runs. All of the contract is here, whatever the device;
+``cpu.py`` and ``nvidia/kernel.py`` say how a program is loaded and a kernel is launched there.
 """
 
 import operator
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kernelwright.metal import reports, strict
+from kernelwright.metal import strict
 from kernelwright.metal.arguments import ArgCasts, Binding, bind, reported_error
 from kernelwright.metal.contract import KernelSignature
-from kernelwright.metal.errors import MetalCheckError, MetalRunError, UnknownKernel
-from kernelwright.metal.guarded import guarded_copies
-from kernelwright.metal.launch import (
-    MAX_THREADS,
-    SIMD_WIDTH,
-    Check,
-    Dispatch,
-    Extent,
-    LoadedProgram,
-    Order,
-    Outcome,
-    Runtime,
-    Triple,
-)
+from kernelwright.metal.cpu import CpuProgram
+from kernelwright.metal.errors import UnknownKernel
+from kernelwright.metal.launch import MAX_THREADS, SIMD_WIDTH, Dispatch, Order, Triple
 from kernelwright.metal.program import Constants, Program, build
+from kernelwright.metal.work import Inspection
+
+if TYPE_CHECKING:
+    import torch
 
 Threads = int | Sequence[int]
 _MOST_IN_A_DIRECTION = (1 << 32) - 1
 
 
+class LoadedKernel(Protocol):
+    """One kernel on its device."""
+
+    @property
+    def max_threads(self) -> int:
+        """``[[max_total_threads_per_threadgroup]]``; 0: the kernel has none."""
+        ...
+
+    @property
+    def static_bytes(self) -> int:
+        """Of its threadgroup variables; 0 as long as they are not known."""
+        ...
+
+    def launch(self, dispatch: Dispatch, binding: Binding) -> None:
+        """Runs it, or enqueues it. Raises for what this device cannot do and for what it sees go wrong."""
+        ...
+
+    def inspect(self, dispatch: Dispatch, binding: Binding, sample: int | None) -> Inspection:
+        """What ``Kernel.inspect`` answers. Raises ``RuntimeError`` where that cannot be had."""
+        ...
+
+
+class LoadedProgram(Protocol):
+    """A compiled program on its device."""
+
+    @property
+    def device(self) -> "torch.device":
+        """Where tensors have to be."""
+        ...
+
+    def kernel(self, signature: KernelSignature) -> LoadedKernel: ...
+
+
 def compile_shader(
     source: str,
     *,
+    device: str = "cpu",
     check: bool = False,
     includes: Sequence[Path] = (),
     defines: Mapping[str, str] | None = None,
     constants: Constants | None = None,
+    kernels: Collection[str] | None = None,
     file: str = "program.metal",
 ) -> Any:
     """Compiles Metal source and returns a library whose attributes are its kernels.
 
-    On a Mac this is ``torch.mps.compile_shader``. Elsewhere the program runs on the CPU, on CPU tensors; with
-    ``check=True`` every access to memory is watched, and a kernel that breaks a rule raises ``MetalCheckError`` after
-    it ran (ten to several hundred times slower). ``includes``: folders for ``#include``; PyTorch's ``c10/metal``
-    headers are found without. ``defines``: macros. ``constants``: values of function constants by name or index.
-    ``file``: what diagnostics call the source.
+    On a Mac with a GPU this is ``torch.mps.compile_shader``. Elsewhere the program runs on the CPU, on CPU tensors, or
+    with ``device="cuda"`` (``cuda:1``, …) on an NVIDIA GPU, on tensors there and on PyTorch's current stream. With
+    ``check=True``, on the CPU only but on a Mac too, every access to memory is watched, and a kernel that breaks a rule
+    raises ``MetalCheckError`` after it ran (ten to several hundred times slower). ``includes``: folders for
+    ``#include``; PyTorch's ``c10/metal`` headers are found without. ``defines``: macros. ``constants``: values of
+    function constants by name or index. ``kernels``: compile these alone, which saves time where a source instantiates
+    hundreds. ``file``: what diagnostics call the source.
 
-    Raises ``MetalCompileError`` (a ``SyntaxError``, as from torch.mps), ``ToolchainMissing``, and ``ValueError`` for a
-    function constant that the program does not have.
+    Raises ``MetalCompileError`` (a ``SyntaxError``, as from torch.mps), ``ToolchainMissing``, ``NvidiaMissing``, and
+    ``ValueError`` for a function constant or a kernel that the program does not have and for an unknown device.
     """
-    if sys.platform == "darwin" and not check:
+    if device != "cpu":
+        return _on_an_nvidia_gpu(source, device, check, includes, defines, constants, kernels, file)
+    if not check and _has_apple_gpu():
         return _on_a_mac(source, includes, defines, constants)
-    program = build(source, checked=check, includes=includes, defines=defines, constants=constants, file=file)
+    program = build(
+        source, checked=check, includes=includes, defines=defines, constants=constants, kernels=kernels, file=file
+    )
     return ShaderLibrary(program)
+
+
+def _has_apple_gpu() -> bool:
+    if sys.platform != "darwin":
+        return False
+    import torch
+
+    return torch.backends.mps.is_available()
+
+
+def _on_an_nvidia_gpu(
+    source: str,
+    device: str,
+    check: bool,
+    includes: Sequence[Path],
+    defines: Mapping[str, str] | None,
+    constants: Constants | None,
+    kernels: Collection[str] | None,
+    file: str,
+) -> "ShaderLibrary":
+    from kernelwright.metal.nvidia.kernel import NvidiaProgram, gpu
+
+    if check:
+        raise ValueError(f"check=True watches kernels on the CPU only, not on device {device!r}")
+    where = gpu(device)
+    program = build(
+        source, backend=where.backend(), includes=includes, defines=defines, constants=constants, kernels=kernels,
+        file=file,
+    )  # fmt: skip
+    return ShaderLibrary(program, NvidiaProgram(program, where))
 
 
 def _on_a_mac(
@@ -74,9 +138,8 @@ def _on_a_mac(
 class ShaderLibrary:
     """A compiled program. Its attributes are its kernels, under their host names; ``dir()`` lists them."""
 
-    def __init__(self, program: Program):
-        self._program = program
-        self._loaded = LoadedProgram(program.library, program.toolchain) if program.kernels else None
+    def __init__(self, program: Program, loaded: LoadedProgram | None = None):
+        self._loaded = loaded or (CpuProgram(program) if program.kernels else None)
         self._signatures = {kernel.host_name: kernel for kernel in program.kernels}
         self._kernels: dict[str, Kernel] = {}
 
@@ -86,7 +149,7 @@ class ShaderLibrary:
             raise UnknownKernel(name)
         if name not in self._kernels:
             assert self._loaded is not None
-            self._kernels[name] = Kernel(self._program, self._loaded, known[name])
+            self._kernels[name] = Kernel(known[name], self._loaded)
         return self._kernels[name]
 
     def __dir__(self) -> list[str]:
@@ -99,14 +162,12 @@ class ShaderLibrary:
 class Kernel:
     """One kernel of a library, to be called."""
 
-    def __init__(self, program: Program, loaded: LoadedProgram, signature: KernelSignature):
-        self._program = program
+    def __init__(self, signature: KernelSignature, program: LoadedProgram):
         self._signature = signature
-        self._loaded = loaded
-        self._record = loaded.kernel(signature.number)
+        self._device = program.device
+        self._loaded = program.kernel(signature)
         self._buffers = {a.index: a.name for a in signature.arguments if a.kind == "buffer"}
         self._dynamic = {a.index: a.name for a in signature.arguments if a.kind == "threadgroup"}
-        self._static_bytes = 0
 
     def __repr__(self) -> str:
         return f"<Metal kernel {self._signature.host_name}>"
@@ -114,7 +175,7 @@ class Kernel:
     @property
     def max_threads_per_threadgroup(self) -> int:
         """``[[max_total_threads_per_threadgroup]]`` where the kernel has it, else what every Apple GPU can: 1024."""
-        return self._record.max_threads or MAX_THREADS
+        return self._loaded.max_threads or MAX_THREADS
 
     @property
     def thread_execution_width(self) -> int:
@@ -123,8 +184,8 @@ class Kernel:
 
     @property
     def static_thread_group_memory_length(self) -> int:
-        """Bytes of the kernel's threadgroup variables. Known from the first call on; 0 before."""
-        return self._static_bytes
+        """Bytes of the kernel's threadgroup variables. On the CPU known from the first call on; 0 before."""
+        return self._loaded.static_bytes
 
     def __call__(
         self,
@@ -137,21 +198,71 @@ class Kernel:
         order: str = "ascending",
         seed: int = 0,
     ) -> None:
-        """Runs the kernel to its end over ``threads`` (1 to 3 numbers; by default one for each element of the first
+        """Runs the kernel over ``threads`` (1 to 3 numbers; by default one for each element of the first
         tensor) in threadgroups of ``group_size``.
 
         ``arg_casts``: ``fp16``, ``bf16``, ``int32``, ``int16``, ``int8`` or ``uint8`` for numbers, one for all or by
         position. ``error_buf_idx``: the buffer of ``c10::metal::ErrorMessages``; what the kernel reports there is
         raised. Beyond torch.mps: ``threadgroup_bytes``, the sizes of ``[[threadgroup(i)]]`` arguments, and ``order``,
         in which the threads of a threadgroup run between barriers: ``ascending``, ``descending`` or ``shuffled``
-        (by ``seed``); a kernel whose result depends on it has a race.
+        (by ``seed``); a kernel whose result depends on it has a race. On the CPU a call returns when the kernel has
+        ended; on a GPU it is enqueued.
 
         Raises what torch.mps raises: ``RuntimeError`` for arguments, ``ValueError`` for too large a threadgroup,
         ``torch.AcceleratorError`` for what the kernel reports. In a library compiled with ``check=True`` also
         ``MetalCheckError``.
         """
+        binding = bind(args, arg_casts, error_buf_idx, self._device)
+        dispatch = self._dispatch(binding, threads, group_size, threadgroup_bytes, order, seed)
+        if 0 in dispatch.grid:
+            return
+        self._loaded.launch(dispatch, binding)
+        said = reported_error(binding)
+        if said is not None:
+            raise _accelerator_error()(said)
+
+    def inspect(
+        self,
+        *args: Any,
+        threads: Threads | None = None,
+        group_size: Threads | None = None,
+        arg_casts: ArgCasts = None,
+        error_buf_idx: int | None = None,
+        threadgroup_bytes: Mapping[int, int] | None = None,
+        order: str = "ascending",
+        seed: int = 0,
+        sample: int | None = None,
+    ) -> Inspection:
+        """Runs the kernel as a call does, on copies of its buffers, with all checks and counters on. Nothing is written
+        to the caller's tensors.
+
+        ``sample``: run at most so many threadgroups, the first, the last, and others drawn by ``seed`` from equal parts
+        of those in between; counts are scaled up to all. A threadgroup that waits for another one which does not run
+        ends the run after a bounded number of attempts: the answer then covers what ran before. What the kernel reports
+        with ``error_buf_idx`` is lost with the copies.
+
+        A broken rule does not raise, it is in ``reports``. Raises what a call raises for its arguments and for a kernel
+        that breaks off without a report; ``RuntimeError`` for a library compiled without ``check=True``;
+        ``ValueError`` for a sample of no threadgroup.
+        """
+        if sample is not None and sample < 1:
+            name = self._signature.host_name
+            raise ValueError(f"kernel {name}: a sample of {sample} threadgroups; it takes at least 1")
+        binding = bind(args, arg_casts, error_buf_idx, self._device)
+        dispatch = self._dispatch(binding, threads, group_size, threadgroup_bytes, order, seed)
+        return self._loaded.inspect(dispatch, binding, sample)
+
+    def _dispatch(
+        self,
+        binding: Binding,
+        threads: Threads | None,
+        group_size: Threads | None,
+        threadgroup_bytes: Mapping[int, int] | None,
+        order: str,
+        seed: int,
+    ) -> Dispatch:
+        """What a call asks for. Raises for what cannot be launched."""
         given, group = _sizes(threads), _sizes(group_size)
-        binding = bind(args, arg_casts, error_buf_idx)
         if given is None and binding.elements is not None:
             given = (binding.elements,)
         if given is None:
@@ -159,16 +270,7 @@ class Kernel:
         size = self._group(given, group)
         memory = dict(threadgroup_bytes or {})
         self._refuse(binding, size, memory)
-        if 0 in given:
-            return
-        watched = Check.RULES if self._program.checked else Check.NONE
-        dispatch = Dispatch(binding.buffers, memory, _triple(given), size, Order[order.upper()], seed, watched)
-        device = self._loaded.runtime
-        with device.lock:
-            self._launch(device, dispatch, binding)
-        said = reported_error(binding)
-        if said is not None:
-            raise _accelerator_error()(said)
+        return Dispatch(binding.buffers, memory, _triple(given), size, Order[order.upper()], seed)
 
     def _group(self, threads: tuple[int, ...], group: tuple[int, ...] | None) -> Triple:
         """The threadgroup's size, chosen and checked as torch.mps does."""
@@ -196,41 +298,8 @@ class Kernel:
                     f"kernel {name}: threadgroup memory {index} ({argument}) has no size: torch.mps cannot give it "
                     "one, declare a threadgroup variable in the kernel instead (here also: threadgroup_bytes)"
                 )
-        self._limits(group, sum(memory.values()))
-
-    def _limits(self, group: Triple, memory: int) -> None:
-        objection = strict.check_launch(self._signature, group, memory)
-        if objection:
+        if objection := strict.check_launch(self._signature, group, self._loaded.static_bytes + sum(memory.values())):
             raise RuntimeError(objection)
-
-    def _launch(self, device: Runtime, dispatch: Dispatch, binding: Binding) -> None:
-        if not self._program.checked:
-            self._finish(device, dispatch, device.launch(self._record, dispatch), dispatch.buffers)
-            return
-        table = reports.line_table(self._program.library)
-        base = self._loaded.base()
-        device.watch(base, base + table.size)
-        with guarded_copies(device, binding) as buffers:
-            outcome = device.launch(self._record, replace(dispatch, buffers=buffers))
-        self._finish(device, dispatch, outcome, buffers)
-
-    def _finish(self, device: Runtime, dispatch: Dispatch, outcome: Outcome, buffers: Mapping[int, Extent]) -> None:
-        used = device.threadgroup_bytes_used()
-        records = device.take_reports()
-        found = reports.read_reports(records, self._program.library, self._signature, buffers)
-        if found and self._program.checked:
-            raise MetalCheckError(self._signature.host_name, found)
-        name = self._signature.host_name
-        match outcome:
-            case Outcome.TOO_MANY_THREADS:
-                raise ValueError(f"Threadgroup size exceeds {MAX_THREADS} limit")
-            case Outcome.FAR_ACCESS:
-                raise MetalRunError(f"kernel {name} was stopped: it accessed memory that belongs to no buffer")
-            case Outcome.DEADLOCK:
-                raise MetalRunError(f"kernel {name} was stopped: its threads wait for each other at different places")
-            case Outcome.DONE:
-                self._static_bytes = used - sum(dispatch.threadgroup_bytes.values())
-                self._limits(dispatch.group, used)
 
 
 def _sizes(given: Threads | None) -> tuple[int, ...] | None:

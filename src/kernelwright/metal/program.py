@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from kernelwright.metal import cache, language, strict
 from kernelwright.metal.build import Builder, sources_digest
@@ -27,27 +27,64 @@ class Program:
     """A compiled Metal source."""
 
     library: Path
+    """What is loaded to run it: a shared library, or PTX."""
     kernels: tuple[KernelSignature, ...]
     warnings: tuple[Diagnostic, ...]
     toolchain: Toolchain
     checked: bool
 
 
+class Backend(Protocol):
+    """Makes code of translated programs for one kind of device."""
+
+    @property
+    def toolchain(self) -> Toolchain: ...
+
+    @property
+    def identity(self) -> str:
+        """Names everything but a program's own text that its code depends on."""
+        ...
+
+    @property
+    def device(self) -> Literal["cpu", "nvptx"]: ...
+
+    def program(self, text: str, folder: Path) -> Path:
+        """Compiles translated ``text`` into ``folder/program.*``. Raises ``CompilerFailed``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the host chooses when it compiles a source."""
+
+    constants: Constants
+    kernels: frozenset[str] | None
+    """Host names; ``None``: all that the source has."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        wanted = None if self.kernels is None else sorted(self.kernels)
+        return sorted(self.constants.items(), key=repr), wanted
+
+
 def build(
     source: str,
     *,
     checked: bool = False,
+    backend: Backend | None = None,
     includes: Sequence[Path] = (),
     defines: Mapping[str, str] | None = None,
     constants: Constants | None = None,
+    kernels: Collection[str] | None = None,
     file: str = "program.metal",
 ) -> Program:
-    """Compiles a source, or finds it compiled.
+    """Compiles a source, or finds it compiled. ``backend``: what for; by default the CPU, with or without checks.
+    ``kernels``: host names of the only ones that are wanted.
 
     Raises ``MetalCompileError`` when it is no Metal, ``ToolchainMissing`` when this machine cannot compile.
     """
-    builder = Builder(find(), checked)
-    values = dict(constants or {})
+    builder = backend or Builder(find(), checked)
+    choice = Choice(dict(constants or {}), None if kernels is None else frozenset(kernels))
     try:
         text = preprocess(source, builder.toolchain, includes=includes, defines=defines, file=file)
     except CompilerFailed as error:
@@ -55,19 +92,19 @@ def build(
 
     def make(folder: Path) -> None:
         try:
-            kernels, warnings = _compile(text, values, builder, folder, file)
+            found, warnings = _compile(text, choice, builder, folder, file)
         except MetalCompileError as error:
             raise MetalCompileError(_with_lines(error.diagnostics, source, file)) from None
-        _write_record(folder, kernels, _with_lines(warnings, source, file))
+        _write_record(folder, found, _with_lines(warnings, source, file))
 
-    name = cache.key(builder.identity, _translator(), text, sorted(values.items(), key=repr))
-    folder = cache.entry("programs", name, make)
-    kernels, warnings = _read_record(folder)
-    return Program(folder / "program.so", kernels, warnings, builder.toolchain, checked)
+    folder = cache.entry("programs", cache.key(builder.identity, _translator(), text, *choice.key), make)
+    found, warnings = _read_record(folder)
+    (library,) = (path for path in folder.glob("program.*") if path.suffix != ".json")
+    return Program(library, found, warnings, builder.toolchain, checked)
 
 
 def _compile(
-    text: str, constants: Constants, builder: Builder, folder: Path, file: str
+    text: str, choice: Choice, builder: Backend, folder: Path, file: str
 ) -> tuple[tuple[KernelSignature, ...], tuple[Diagnostic, ...]]:
     """Preprocessed text into ``folder``: rules of the language first, then translation, then the compiler."""
     try:
@@ -75,7 +112,9 @@ def _compile(
         diagnostics = strict.check(tokens)
         if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
             raise MetalCompileError(diagnostics)
-        translation = language.translate(tokens, constants=constants)
+        translation = language.translate(
+            tokens, constants=choice.constants, kernels=choice.kernels, backend=builder.device
+        )
     except SourceError as error:
         raise MetalCompileError([Diagnostic(Severity.ERROR, error.message, error.place)]) from None
     try:

@@ -66,7 +66,20 @@ def read_reports(
 ) -> list[Report]:
     """The runtime's records as reports. ``buffers`` are those of the launch."""
     names = {argument.index: argument.name for argument in kernel.arguments if argument.kind == "buffer"}
-    return [_report(record, library, names, buffers) for record in records]
+    return [_report(record, library, names, buffers) for record in _whole(records)]
+
+
+def _whole(records: Iterable[KwReport]) -> list[KwReport]:
+    """Without those that go on where another one ends: the further components of the same vector."""
+    ends: set[tuple[object, ...]] = set()
+    found: list[KwReport] = []
+    for record in records:
+        what = (record.kind, record.write, record.buffer, record.subject, record.line, record.file)
+        who = (tuple(record.threadgroup), record.thread, record.other_thread)
+        if not record.bytes or (*what, *who, record.offset) not in ends:
+            found.append(record)
+        ends.add((*what, *who, record.offset + record.bytes))
+    return found
 
 
 def _report(record: KwReport, library: Path, names: dict[int, str], buffers: Mapping[int, Extent]) -> Report:
@@ -138,6 +151,16 @@ def _place(library: Path, program_counter: int, file: bytes, line: int) -> Line:
 def line_table(library: Path) -> LineTable:
     """The line table of a checked program."""
     return LineTable(library)
+
+
+def line_of(library: Path, program_counter: int) -> int:
+    """The user's line that the code at ``program_counter`` comes from; 0: not known."""
+    return _place(library, program_counter, b"", 0).line
+
+
+def expressions(library: Path) -> tuple[list[int], list[int]]:
+    """Where code changes from one of the user's expressions to the next; see ``LineTable.expressions``."""
+    return line_table(library).expressions(_is_ours)
 
 
 def _is_ours(file: str) -> bool:

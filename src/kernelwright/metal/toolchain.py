@@ -1,25 +1,30 @@
 """Which compiler and linker turn Metal programs into machine code here. Imports no torch.
 
-A system clang from version 16 on, with ``ld.lld``, is taken before the ``ziglang`` wheel. Of that wheel only the
-``clang`` and ``ld.lld`` sub-commands are used: they are plain LLVM, while ``zig c++`` builds its own C library first.
+On Linux a system clang from version 16 on, with ``ld.lld``, is taken before the ``ziglang`` wheel. Of that wheel only
+the ``clang`` and ``ld.lld`` sub-commands are used: they are plain LLVM, while ``zig c++`` builds its own C library
+first. On a Mac it is Xcode's clang, which also links, before the wheel, whose linker for Apple's systems is ``zig cc``.
 """
 
 import platform
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
 
 from kernelwright.metal.errors import ToolchainMissing
+from kernelwright.metal.target import Target, host
 
 OLDEST_CLANG = 16
 """The first clang whose ``_Float16`` and template deduction our headers can be compiled with."""
+OLDEST_APPLE_CLANG = 15
+"""The same in Apple's numbers: Xcode 15 has LLVM 16."""
+OLDEST_CLANG_FOR_PTX = 20
+"""Of the oldest wheel that we take. Clang 16 has neither ``_Float16`` nor all instructions of NVIDIA GPUs."""
 NEWEST_CLANG = 24
 """The last versioned program name (``clang-24``) that is looked for."""
 INSTALL = "pip install 'kernelwright[metal]'"
@@ -36,6 +41,23 @@ class Toolchain:
     """What it is, for people and for cache keys: ``clang 16.0.6``, ``ziglang 0.15.2``."""
     system_headers: tuple[str, ...] = ()
     """Flags that lead the compiler to the C library's headers, where it does not find them itself."""
+    target: Target = field(default_factory=host)
+    """What they make code for."""
+
+
+@dataclass(frozen=True)
+class Clang:
+    """Which clang a program is."""
+
+    numbers: tuple[int, ...]
+    apple: bool = False
+
+    def is_from(self, oldest: int) -> bool:
+        """Whether it will do where LLVM's own must be at least ``oldest``."""
+        return self.numbers[0] >= (OLDEST_APPLE_CLANG if self.apple else oldest)
+
+    def __str__(self) -> str:
+        return f"{'Apple ' if self.apple else ''}clang {'.'.join(map(str, self.numbers))}"
 
 
 class CompilerFailed(RuntimeError):
@@ -53,29 +75,43 @@ def find() -> Toolchain:
     return choose(shutil.which, _clang_version, _ziglang)
 
 
+@cache
+def find_for_ptx() -> Toolchain:
+    """The one that makes code for NVIDIA GPUs. Raises ``ToolchainMissing``."""
+    return choose(shutil.which, _clang_version, _ziglang, OLDEST_CLANG_FOR_PTX)
+
+
 def choose(
     which: Callable[[str], str | None],
-    version: Callable[[str], tuple[int, ...] | None],
+    version: Callable[[str], Clang | None],
     ziglang: Callable[[], Toolchain | None],
+    oldest: int = OLDEST_CLANG,
 ) -> Toolchain:
-    """The choice itself. ``which`` finds programs, ``version`` asks a clang, ``ziglang`` finds the wheel."""
-    if sys.platform != "linux":
-        raise ToolchainMissing(
-            f"Metal programs are compiled for the CPU on Linux only, not on {sys.platform}; "
-            "on a Mac use torch.mps.compile_shader"
-        )
-    names = ("clang", *(f"clang-{number}" for number in range(NEWEST_CLANG, OLDEST_CLANG - 1, -1)))
+    """The choice itself. ``which`` finds programs, ``version`` asks a clang, ``ziglang`` finds the wheel; ``oldest``:
+    the first of LLVM's clangs that will do."""
+    target = host()
+    if target.system not in ("linux", "darwin"):
+        raise ToolchainMissing(f"Metal programs are compiled on Linux and macOS only, not on {target.system}")
+    if (target.system, target.machine) == ("darwin", "x86_64"):
+        raise ToolchainMissing("Metal programs are compiled on Macs with Apple's processors only, not with Intel's")
+    on_a_mac = target.system == "darwin"
+    names = ("clang", *(f"clang-{number}" for number in range(NEWEST_CLANG, oldest - 1, -1)))
     for name in names:
         path = which(name)
-        linker = path and (which(name.replace("clang", "ld.lld")) or which("ld.lld"))
+        linker = path if on_a_mac else path and (which(name.replace("clang", "ld.lld")) or which("ld.lld"))
         if not path or not linker:
             continue
         found = version(path)
-        if found and found[0] >= OLDEST_CLANG:
-            return Toolchain((path,), (linker,), f"clang {'.'.join(map(str, found))}")
+        if found and found.is_from(oldest):
+            return Toolchain((path,), (linker,), str(found), target=target)
     wheel = ziglang()
     if wheel is None:
-        raise ToolchainMissing(f"no compiler for Metal: clang {OLDEST_CLANG} or newer with ld.lld, or {INSTALL}")
+        system = (
+            f"Xcode {OLDEST_APPLE_CLANG} or newer (xcode-select --install)"
+            if on_a_mac
+            else f"clang {oldest} or newer with ld.lld"
+        )
+        raise ToolchainMissing(f"no compiler for Metal: {system}, or {INSTALL}")
     return wheel
 
 
@@ -95,29 +131,37 @@ def _ziglang() -> Toolchain | None:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         program = Path(folder) / "zig"
         if program.exists():
-            zig, name = str(program), f"ziglang {package_version('ziglang')}"
-            return Toolchain((zig, "clang"), (zig, "ld.lld"), name, _zig_headers(Path(folder) / "lib"))
+            return wheel_toolchain(Path(folder), f"ziglang {package_version('ziglang')}", host())
     return None
 
 
-def _zig_headers(library: Path) -> tuple[str, ...]:
-    """The headers in the wheel: the machine may have none. They hold all versions of glibc and are told which one."""
-    machine = platform.machine()
-    names = (machine, {"x86_64": "x86"}.get(machine, machine))  # releases of the wheel differ in what they write
-    parts = (*(f"{name}-linux-gnu" for name in names), "generic-glibc", *(f"{name}-linux-any" for name in names))
-    folders = (library / "include", *(library / "libc" / "include" / part for part in (*parts, "any-linux-any")))
-    minor = platform.libc_ver()[1].partition(".")[2] or "17"
+def wheel_toolchain(folder: Path, name: str, target: Target) -> Toolchain:
+    """The programs and headers of a ``ziglang`` wheel in ``folder``, for the system of ``target``."""
+    zig, library = str(folder / "zig"), folder / "lib"
+    if target.system == "darwin":
+        linker = (zig, "cc", "-O2", "-fno-sanitize=undefined")  # else it adds functions that the runtime has
+        return Toolchain((zig, "clang"), linker, name, _zig_headers(library, ("any-darwin-any",)), target)
+    machines = (target.machine, {"x86_64": "x86"}.get(target.machine, target.machine))  # releases differ in the name
+    parts = (*(f"{m}-linux-gnu" for m in machines), "generic-glibc", *(f"{m}-linux-any" for m in machines))
+    minor = platform.libc_ver()[1].partition(".")[2] or "17"  # the headers hold all versions and are told which one
+    headers = (f"-D__GLIBC_MINOR__={minor}", *_zig_headers(library, (*parts, "any-linux-any")))
+    return Toolchain((zig, "clang"), (zig, "ld.lld"), name, headers, target)
+
+
+def _zig_headers(library: Path, parts: Sequence[str]) -> tuple[str, ...]:
+    """The headers in the wheel: the machine may have none."""
+    folders = (library / "include", *(library / "libc" / "include" / part for part in parts))
     found = (word for folder in dict.fromkeys(folders) if folder.is_dir() for word in ("-isystem", str(folder)))
-    return ("-nostdinc", f"-D__GLIBC_MINOR__={minor}", *found)
+    return ("-nostdinc", *found)
 
 
-def _clang_version(path: str) -> tuple[int, ...] | None:
-    """Of a clang that is LLVM's own; ``None`` for Apple's, whose numbers mean something else, and for broken ones."""
+def _clang_version(path: str) -> Clang | None:
+    """``None`` for a program that is broken, or no clang."""
     try:
         said = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"clang version (\d+)\.(\d+)\.(\d+)", said)
-    return None if found is None or "Apple" in said else tuple(map(int, found.groups()))
+    found = re.search(r"(Apple )?clang version (\d+)\.(\d+)\.(\d+)", said)
+    return Clang(tuple(map(int, found.groups()[1:])), apple=bool(found[1])) if found else None

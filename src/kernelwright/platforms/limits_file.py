@@ -2,13 +2,13 @@
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from kernelwright.home import home
 from kernelwright.schema import DeviceLimits
 
 _log = logging.getLogger(__name__)
@@ -16,8 +16,7 @@ _log = logging.getLogger(__name__)
 
 def folder() -> Path:
     """``$KERNELWRIGHT_HOME/limits``, by default ``~/.kernelwright/limits``."""
-    home = os.environ.get("KERNELWRIGHT_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".kernelwright") / "limits"
+    return home() / "limits"
 
 
 def cached(key: tuple[str, ...], measure: Callable[[], DeviceLimits], refresh: bool = False) -> DeviceLimits:

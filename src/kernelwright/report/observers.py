@@ -9,7 +9,7 @@ from rich.live import Live
 
 from kernelwright.report import words
 from kernelwright.report.run import live_table
-from kernelwright.schema import Attempt, BaselineTiming, Run
+from kernelwright.schema import UNTIMED, Attempt, BaselineTiming, Run
 
 
 class LinesObserver:
@@ -47,8 +47,11 @@ class LinesObserver:
 
     def run_finished(self, run: Run) -> None:
         winner = run.outcome.winner if run.outcome else "eager"
-        number = f" {run.outcome.attempt}" if run.outcome and winner == "attempt" else " stays"
-        self._say(f"  winner: {words.baseline_name(winner)}{number} after {words.seconds(run.elapsed_seconds)}")
+        number = f" {run.outcome.attempt}" if run.outcome and winner in ("attempt", UNTIMED) else " stays"
+        name = (
+            "nothing was timed, least work: attempt" if winner == UNTIMED else f"winner: {words.baseline_name(winner)}"
+        )
+        self._say(f"  {name}{number} after {words.seconds(run.elapsed_seconds)}")
 
     def _say(self, line: str) -> None:
         print(line, file=self._file or sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelwright.report import words
-from kernelwright.schema import Attempt, BaselineTiming, Outcome, Run, RunState, Speedup
+from kernelwright.schema import UNTIMED, Attempt, BaselineTiming, Outcome, Run, RunState, Speedup
 from kernelwright.store import RunSummary
 
 
@@ -115,7 +115,7 @@ def runs_table(runs: Sequence[RunSummary]) -> Table:
 
 
 def _baselines_line(baselines: Sequence[BaselineTiming]) -> Text:
-    line = Text("baselines    ", style="dim")
+    line = Text("baselines    ", style="dim") if baselines else Text("nothing is timed here", style="dim")
     for baseline in baselines:
         name = words.baseline_name(baseline.name)
         said = words.milliseconds(baseline.ms) if baseline.ms else f"failed: {(baseline.failure or '')[:60]}"
@@ -137,9 +137,10 @@ def _leader(best: Attempt | None, baselines: Sequence[BaselineTiming]) -> Text:
 
 
 def _winner(outcome: Outcome, attempt: Attempt | None) -> Text:
-    if outcome.winner == "attempt" and attempt is not None:
+    if outcome.winner in ("attempt", UNTIMED) and attempt is not None:
         title = attempt.candidate.title if attempt.candidate else ""
-        return Text(f"{attempt.author}" + (f": {title}" if title else ""), style="bold")
+        text = Text(f"{attempt.author}" + (f": {title}" if title else ""), style="bold")
+        return text if outcome.winner == "attempt" else text.append(" (checked, not timed)", style="not bold")
     return Text(f"{words.baseline_name(outcome.winner)} stays", style="dim")
 
 

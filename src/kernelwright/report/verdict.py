@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelwright.report import words
+from kernelwright.report.metal import metal_view
 from kernelwright.schema import Accuracy, Limits, Timing, Verdict
 
 
@@ -31,6 +32,8 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
         parts.append(_timing(verdict.timing))
     if verdict.limits is not None:
         parts.append(_limits(verdict.limits))
+    if verdict.metal is not None:
+        parts.append(metal_view(verdict.metal))
     if verdict.warnings:
         parts.append(Text("\n".join(f"warning: {warning}" for warning in verdict.warnings), style="yellow"))
     if verdict.feedback:

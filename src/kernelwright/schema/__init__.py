@@ -3,8 +3,9 @@
 from kernelwright.schema.base import Record
 from kernelwright.schema.candidate import Candidate, Target
 from kernelwright.schema.device import DeviceFacts, DeviceLimits
+from kernelwright.schema.metal import MetalAccess, MetalBuffer, MetalKernel, MetalWork, ModelledTime
 from kernelwright.schema.problem import Problem, ProblemError
-from kernelwright.schema.run import Attempt, Budget, Outcome, Run, RunSettings, RunState
+from kernelwright.schema.run import UNTIMED, Attempt, Budget, Outcome, Run, RunSettings, RunState
 from kernelwright.schema.verdict import (
     VERDICT_SCHEMA,
     Accuracy,
@@ -21,6 +22,7 @@ from kernelwright.schema.verdict import (
 )
 
 __all__ = [
+    "UNTIMED",
     "VERDICT_SCHEMA",
     "Accuracy",
     "Attempt",
@@ -33,6 +35,11 @@ __all__ = [
     "Interval",
     "Isolation",
     "Limits",
+    "MetalAccess",
+    "MetalBuffer",
+    "MetalKernel",
+    "MetalWork",
+    "ModelledTime",
     "Outcome",
     "Precision",
     "Problem",

@@ -8,6 +8,9 @@ from kernelwright.schema.candidate import Candidate, Target
 from kernelwright.schema.problem import Problem
 from kernelwright.schema.verdict import BaselineTiming, Precision, Speedup, Verdict
 
+UNTIMED = "untimed"
+"""The outcome of a run whose candidates were checked on the Metal runtime: nothing was timed, so nobody won."""
+
 
 class Budget(Record):
     """When a run ends. ``None`` means no bound of that kind."""
@@ -85,7 +88,8 @@ class Outcome(Record):
     """How a run ended: the attempt that won, or the baseline that nobody beat."""
 
     winner: str
-    """``attempt`` or the name of the baseline that stays."""
+    """``attempt``, the name of the baseline that stays, or ``untimed``: candidates were checked only, and ``attempt``
+    names the correct one with the least counted work."""
     attempt: int | None = None
     speedup: Speedup = Speedup()
     baselines: tuple[BaselineTiming, ...] = ()

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from kernelwright.schema.base import Record
 from kernelwright.schema.candidate import Target
+from kernelwright.schema.metal import MetalWork
 
 VERDICT_SCHEMA = "kernelwright.verdict/1"
 
@@ -157,6 +158,8 @@ class Verdict(Record):
     speedup: Speedup = Speedup()
     timing: Timing | None = None
     limits: Limits | None = None
+    metal: MetalWork | None = None
+    """Of a Metal candidate that was checked without an Apple GPU: counted work in the place of times."""
     problem_labels: tuple[str, ...] = ()
     """Found about the problem itself: ``constant_output``, ``ignores_input:1``, ``removable:aten.relu`` …"""
     labels: tuple[str, ...] = ()

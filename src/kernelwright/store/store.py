@@ -1,6 +1,5 @@
 """The store: every run and every attempt, failed ones too."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,18 +10,13 @@ from typing import Any, Self
 from sqlalchemy import Engine, Row, func, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from kernelwright.home import home as default_home
 from kernelwright.schema import Attempt, Budget, Outcome, Record, Run, RunSettings, RunState
 from kernelwright.store import connect, records
 from kernelwright.store.errors import NotStoredError, StoreError
 from kernelwright.store.names import run_id
 from kernelwright.store.tables import ATTEMPTS, RUNS
 from kernelwright.store.texts import Texts
-
-
-def default_home() -> Path:
-    """``$KERNELWRIGHT_HOME``, or ``~/.kernelwright``."""
-    home = os.environ.get("KERNELWRIGHT_HOME")
-    return Path(home) if home else Path.home() / ".kernelwright"
 
 
 class RunSummary(Record):
@@ -53,7 +47,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path | None = None, *, url: str | None = None) -> Self:
-        """Open, or create, the store under the folder ``path`` (default: ``default_home()``).
+        """Open, or create, the store under the folder ``path`` (default: ``kernelwright.home``).
 
         ``url`` names another database by its SQLAlchemy URL; texts stay files under ``path``.
         """

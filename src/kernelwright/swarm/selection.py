@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from kernelwright.schema import Attempt, BaselineTiming, Interval, Outcome, Speedup
+from kernelwright.schema import UNTIMED, Attempt, BaselineTiming, Interval, Outcome, Speedup
 
 COMPILER_AUTHOR = "inductor"
 """The author whose candidates are ``torch.compile`` itself, written down as a file."""
@@ -25,6 +25,22 @@ def best_against_eager(attempts: Iterable[Attempt]) -> Attempt | None:
     """
     faster = [a for a in attempts if a.verdict.ok and a.verdict.speedup.faster_than_eager]
     return max(faster, key=lambda a: a.verdict.speedup.eager.median if a.verdict.speedup.eager else 0.0, default=None)
+
+
+def least_work(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Of the correct Metal attempts that were checked, not timed, the one whose counted work is least.
+
+    Compared by modelled time, summed over the GPUs of the model; where the model says nothing, by bytes of device
+    memory. An attempt that launched no kernel is none of Metal's. Of equals the first.
+    """
+    checked = [a for a in attempts if a.verdict.ok and a.verdict.metal is not None and a.verdict.metal.kernels]
+    return min(checked, key=_modelled, default=None)
+
+
+def _modelled(attempt: Attempt) -> tuple[float, int]:
+    work = attempt.verdict.metal
+    assert work is not None
+    return sum(time.ms for time in work.modelled), work.device_bytes
 
 
 def _holds_against_eager(attempt: Attempt) -> bool:
@@ -65,6 +81,9 @@ def choose(attempts: Sequence[Attempt], baselines: tuple[BaselineTiming, ...], l
             problem_labels=labels,
         )
     stays = best_baseline(baselines)
+    checked = least_work(attempts)
+    if stays is None and checked is not None:
+        return Outcome(winner=UNTIMED, attempt=checked.number, problem_labels=labels)
     if stays is None:
         return Outcome(winner="eager", baselines=baselines, problem_labels=labels)
     written = _as_attempt(stays, attempts)

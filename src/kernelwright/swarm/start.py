@@ -82,7 +82,12 @@ def _swarm(settings: RunSettings, store: "Store", observer: Observer | None, uns
         precision=settings.precision,
         target=settings.target,
     )
-    judge = JudgeSettings(precision=settings.precision, unsafe=unsafe, timing_budget=_timing_budget(settings.budget))
+    judge = JudgeSettings(
+        precision=settings.precision,
+        timing=settings.target is not Target.METAL or platform.name == "mps",  # a stand-in's times mean nothing
+        unsafe=unsafe,
+        timing_budget=_timing_budget(settings.budget),
+    )
     with JudgeSession(settings.problem, platform, judge) as session:
         yield Swarm(store, session, [authors.get(name) for name in settings.authors], task, observer=observer)
 

@@ -1,8 +1,8 @@
 """bubblewrap (``bwrap``): fresh namespaces, no network, a read-only view of interpreter, packages and compilers.
 
-The candidate sees ``/usr``, the Python installation and environment, this package, the CUDA toolkit where the target
-needs it, and an empty ``/tmp``. It sees no home directory, no environment variable that is not on the list below, and
-no device but the GPU's. Manual: bwrap(1).
+The candidate sees ``/usr``, the Python installation and environment, this package, what all Metal programs share of
+the compiler's work, the CUDA toolkit where the target needs it, and an empty ``/tmp``. It sees no home directory, no
+environment variable that is not on the list below, and no device but the GPU's. Manual: bwrap(1).
 """
 
 import os
@@ -16,6 +16,7 @@ from pathlib import Path
 import kernelwright
 from kernelwright.judge.isolation.sandbox import Support
 from kernelwright.judge.worker.cell import WHOLE_PROC
+from kernelwright.metal import cache as metal_cache
 from kernelwright.schema import Isolation
 
 INSTALL = "apt-get install -y bubblewrap"
@@ -32,6 +33,7 @@ def _readable_places() -> list[str]:
     packages = (p for p in sys.path if "site-packages" in p or "dist-packages" in p or p in asked_for)
     places += [Path(p) for p in packages if p and Path(p).is_dir()]
     places += [Path(p).resolve() for p in (sys.base_prefix, sys.prefix)]
+    places += metal_cache.shared()
     kept: list[str] = []
     for place in sorted({str(p) for p in places}, key=len):
         inside = (*_SYSTEM[:2], *kept)

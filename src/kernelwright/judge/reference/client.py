@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
+from kernelwright.home import home
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR, anonymous_file, write_all
 from kernelwright.schema import Problem
@@ -15,8 +15,7 @@ from kernelwright.schema import Problem
 
 def baseline_cache() -> str:
     """Where compiled baselines are kept between sessions: below ``$KERNELWRIGHT_HOME`` or ``~/.kernelwright``."""
-    home = Path(os.environ.get("KERNELWRIGHT_HOME", Path.home() / ".kernelwright"))
-    return str(home / "cache" / "inductor")
+    return str(home() / "cache" / "inductor")
 
 
 class ReferenceFailed(RuntimeError):

@@ -16,6 +16,7 @@ from kernelwright import platforms
 from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs
+from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
 from kernelwright.problems.structure import flatten, unflatten
 
 MAX_TEXT = 20_000
@@ -37,7 +38,7 @@ def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
     }
 
 
-def describe_tensors(value: Any, inputs: Any) -> list[dict[str, Any]]:
+def describe_tensors(value: Any, inputs: Any, device: Device) -> list[dict[str, Any]]:
     """For each tensor leaf in order: is it a plain tensor, on which device, and does it share memory with an input."""
     given = {t.untyped_storage().data_ptr() for t in flatten(inputs)[0] if isinstance(t, torch.Tensor)}
     found: list[dict[str, Any]] = []
@@ -45,7 +46,7 @@ def describe_tensors(value: Any, inputs: Any) -> list[dict[str, Any]]:
         if not isinstance(leaf, torch.Tensor):
             continue
         plain = type(leaf) is torch.Tensor or type(leaf) is torch.nn.Parameter
-        record: dict[str, Any] = {"plain": plain, "type": type(leaf).__name__, "device": leaf.device.type}
+        record: dict[str, Any] = {"plain": plain, "type": type(leaf).__name__, "device": device.type_of(leaf)}
         if plain and leaf.layout is torch.strided:
             record["aliases_input"] = leaf.untyped_storage().data_ptr() in given
         found.append(record)
@@ -98,6 +99,7 @@ class Harness:
         self.channel = channel
         self.platform = platforms.get(platform)
         self.directory = Path(directory)
+        self.device: Device = PlatformDevice(self.platform.device)
         self.bench = Bench(self.platform)
         self.module: Any = None
         self.model: Callable[..., Any] | None = None
@@ -115,7 +117,7 @@ class Harness:
             try:
                 reply, out = handler(message, fds)
             except BaseException as error:  # SystemExit and KeyboardInterrupt of a candidate are answers too
-                reply, out = {"error": describe_error(error, self.file)}, ()
+                reply, out = {"error": describe_error(error, self.file), "metal": self.device.record()}, ()
             for fd in fds:
                 os.close(fd)
             reply["id"] = message["id"]
@@ -127,7 +129,9 @@ class Harness:
         return {}, ()
 
     def on_load(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
-        """Import the candidate from a real file: Triton and tracebacks need one."""
+        """Import the candidate from a real file: Triton and tracebacks need one. ``mac``: what stands in for a Mac."""
+        if (mac := message.get("mac")) is not None:
+            self.device = StandInDevice(mac)
         path = self.directory / f"{message['name']}.py"
         path.write_text(message["source"])
         self.file = str(path)
@@ -138,7 +142,8 @@ class Harness:
         self.module = importlib.util.module_from_spec(spec)
         sys.modules[message["name"]] = self.module
         torch.manual_seed(message["seed"])
-        spec.loader.exec_module(self.module)
+        with self.device.active():
+            spec.loader.exec_module(self.module)
         return {"seconds": time.perf_counter() - began, "has_model": hasattr(self.module, "ModelNew")}, ()
 
     def on_construct(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -146,10 +151,11 @@ class Harness:
         given = wire.unpack(fds[0], trusted=True)
         began = time.perf_counter()
         torch.manual_seed(message["seed"])
-        model = self.module.ModelNew(*given["args"], **given["kwargs"])
-        model.eval()
-        how = load_weights(model, given["weights"])
-        self.model = model.to(self.platform.device)
+        with self.device.active():
+            model = self.module.ModelNew(*given["args"], **given["kwargs"])
+            model.eval()
+            how = load_weights(model, given["weights"])
+            self.model = model.to(self.device.name)
         self.platform.synchronize()
         return {"seconds": time.perf_counter() - began, "weights": how}, ()
 
@@ -162,19 +168,20 @@ class Harness:
         if message["reuse"]:
             inputs = write_over(self.last_inputs, inputs)
         change_element(inputs, message["change"])
-        self.last_inputs = inputs
+        inputs = self.last_inputs = self.device.take(inputs)
+        self.device.watch(message.get("watch"))
         torch.manual_seed(message["seed"])
         assert self.model is not None
-        with torch.no_grad():
+        with torch.no_grad(), self.device.active():
             began = time.perf_counter()
             outputs = self.model(*inputs)
             self.platform.synchronize()
             seconds = time.perf_counter() - began
         if message["keep"]:
             self.kept_outputs = outputs
-        tensors = describe_tensors(outputs, inputs)
+        tensors = describe_tensors(outputs, inputs, self.device)
         answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
-        return {"seconds": seconds, "tensors": tensors}, (wire.pack(answer),)
+        return {"seconds": seconds, "tensors": tensors, "metal": self.device.record()}, (wire.pack(answer),)
 
     def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Outputs of an earlier call that were kept: later calls must not have touched them."""
@@ -205,7 +212,7 @@ class Harness:
 
     def on_outputs(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         outputs = self.bench.outputs(message["calls"])
-        return {"tensors": describe_tensors(outputs, None)}, (wire.pack(outputs),)
+        return {"tensors": describe_tensors(outputs, None, self.device)}, (wire.pack(outputs),)
 
     def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         self.bench.clear()

@@ -110,7 +110,22 @@ enum KwCounter {
   KW_COUNT_THREADGROUP_READ = 2,     // bytes
   KW_COUNT_THREADGROUP_WRITTEN = 3,
   KW_COUNT_ATOMICS = 4,              // atomic operations, once for each thread
+  KW_COUNT_FLOPS = 5,                // floating-point operations, see flops.py
+  KW_COUNT_GROUPS = 6,               // threadgroups that ran to their end: the others count for nothing
   KW_COUNT_BUFFER_READ = 64,         // + index of the buffer: bytes, each access counted
   KW_COUNT_BUFFER_WRITTEN = 128,
-  KW_COUNTERS = 192,
+  KW_COUNT_BUFFER_BYTES_READ = 192,  // bytes of the buffer that were read at all
+  KW_COUNT_BUFFER_BYTES_WRITTEN = 256,
+  KW_COUNTERS = 320,
+};
+
+// How one place of a program accessed one buffer or threadgroup variable in a launch with KW_CHECK_COUNTS.
+struct KwAccess {
+  kw_u64 program_counter;     // as in KwReport
+  int buffer;                 // -1: threadgroup memory
+  int write;
+  kw_u64 accesses, bytes;     // by all threads
+  kw_u64 transactions;        // memory segments or bank cycles, summed over instructions of SIMD-groups
+  kw_u64 ideal_transactions;  // the fewest that the bytes accessed could do with
+  char subject[96];           // name of the threadgroup variable, empty for buffers
 };

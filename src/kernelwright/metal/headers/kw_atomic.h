@@ -45,13 +45,19 @@ KW_FUNC void let_others_run() {
 #endif
 }
 
-template <class T> KW_FUNC volatile atomic_word<T>* place_of(const volatile metal::atomic<T>* object) {
-  return (volatile atomic_word<T>*)object;
+#ifdef __NVPTX__
+// Not volatile: that would be an access to a device of the host's.
+template <class T> using atomic_place = atomic_word<T>*;
+#else
+template <class T> using atomic_place = volatile atomic_word<T>*;
+#endif
+template <class T> KW_FUNC atomic_place<T> place_of(const volatile metal::atomic<T>* object) {
+  return (atomic_place<T>)object;
 }
 
 // Replaces the value by f(value) at once and returns the old one.
 template <class T, class F> KW_FUNC T atomic_update(volatile metal::atomic<T>* object, F f) {
-  volatile atomic_word<T>* place = place_of(object);
+  const atomic_place<T> place = place_of(object);
   atomic_word<T> old = __atomic_load_n(place, __ATOMIC_RELAXED);
   while (!__atomic_compare_exchange_n(place, &old, encode<T>(f(decode<T>(old))), true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
@@ -99,15 +105,21 @@ KW_FUNC bool atomic_compare_exchange_weak_explicit(volatile atomic<T>* object, T
   return done;
 }
 
+#ifdef __NVPTX__  // one instruction
+#define KW_ATOMIC_ADD_FLOAT(sign) return __atomic_fetch_add((float*)kw::place_of(object), sign operand, __ATOMIC_RELAXED)
+#else
+#define KW_ATOMIC_ADD_FLOAT(sign) return kw::atomic_update(object, [operand](T old) { return old sign operand; })
+#endif
 #define KW_ATOMIC_ADDS(name, integer, sign)                                                                           \
   template <class T, class = kw::enable<kw::atomic_adds<T>>>                                                           \
   KW_FUNC T name(volatile atomic<T>* object, kw::value_of<T> operand, memory_order) {                                 \
     KW_ATOMIC(object, KW_ATOMIC_UPDATE);                                                                              \
     if constexpr (kw::atomic_integer<T>) return integer(kw::place_of(object), operand, __ATOMIC_RELAXED);             \
-    else return kw::atomic_update(object, [operand](T old) { return old sign operand; });                             \
+    else KW_ATOMIC_ADD_FLOAT(sign);                                                                                   \
   }
 KW_ATOMIC_ADDS(atomic_fetch_add_explicit, __atomic_fetch_add, +)
 KW_ATOMIC_ADDS(atomic_fetch_sub_explicit, __atomic_fetch_sub, -)
+#undef KW_ATOMIC_ADD_FLOAT
 #undef KW_ATOMIC_ADDS
 
 #define KW_ATOMIC_BITS(name, integer)                                                                                 \
@@ -121,17 +133,24 @@ KW_ATOMIC_BITS(atomic_fetch_or_explicit, __atomic_fetch_or)
 KW_ATOMIC_BITS(atomic_fetch_xor_explicit, __atomic_fetch_xor)
 #undef KW_ATOMIC_BITS
 
-#define KW_ATOMIC_CHOICE(name, type, allowed, better, result)                                                         \
+#ifdef __NVPTX__
+#define KW_ATOMIC_CHOOSE(integer, better) integer(kw::place_of(object), operand, __ATOMIC_RELAXED)
+#else
+#define KW_ATOMIC_CHOOSE(integer, better) \
+  kw::atomic_update(object, [operand](T old) { return operand better old ? operand : old; })
+#endif
+#define KW_ATOMIC_CHOICE(name, type, allowed, integer, better, result)                                                \
   template <class T, class = kw::enable<allowed>>                                                                      \
   KW_FUNC type name(volatile atomic<T>* object, kw::value_of<T> operand, memory_order) {                              \
     KW_ATOMIC(object, KW_ATOMIC_UPDATE);                                                                              \
-    result kw::atomic_update(object, [operand](T old) { return operand better old ? operand : old; });                \
+    result KW_ATOMIC_CHOOSE(integer, better);                                                                         \
   }
-KW_ATOMIC_CHOICE(atomic_fetch_min_explicit, T, kw::atomic_integer<T>, <, return)
-KW_ATOMIC_CHOICE(atomic_fetch_max_explicit, T, kw::atomic_integer<T>, >, return)
+KW_ATOMIC_CHOICE(atomic_fetch_min_explicit, T, kw::atomic_integer<T>, __atomic_fetch_min, <, return)
+KW_ATOMIC_CHOICE(atomic_fetch_max_explicit, T, kw::atomic_integer<T>, __atomic_fetch_max, >, return)
 #define KW_ULONG (__is_same(T, ulong))
-KW_ATOMIC_CHOICE(atomic_min_explicit, void, KW_ULONG, <, )
-KW_ATOMIC_CHOICE(atomic_max_explicit, void, KW_ULONG, >, )
+KW_ATOMIC_CHOICE(atomic_min_explicit, void, KW_ULONG, __atomic_fetch_min, <, )
+KW_ATOMIC_CHOICE(atomic_max_explicit, void, KW_ULONG, __atomic_fetch_max, >, )
 #undef KW_ULONG
+#undef KW_ATOMIC_CHOOSE
 #undef KW_ATOMIC_CHOICE
 }  // namespace metal

@@ -32,7 +32,8 @@ enum thread_scope {
 
 #ifdef __NVPTX__
 KW_FUNC void threadgroup_barrier(mem_flags) { __syncthreads(); }
-KW_FUNC void simdgroup_barrier(mem_flags) { __nvvm_bar_warp_sync(__nvvm_activemask()); }
+// All threads have to come here: whoever is still apart is waited for. Those that have ended do not count.
+KW_FUNC void simdgroup_barrier(mem_flags) { __nvvm_bar_warp_sync(0xffffffffu); }
 KW_FUNC void atomic_thread_fence(mem_flags, memory_order order = memory_order_seq_cst,
                                  thread_scope scope = thread_scope_device) {
   if (order == memory_order_relaxed) return;

@@ -24,25 +24,30 @@ template <class T> KW_FUNC T from_lane(T value, uint source, uint mask) {
   return value;
 }
 
-// What the active threads brought to one operation.
+// What the active threads of a SIMD-group or of a quad brought to one operation. Those are the ones that the hardware
+// runs together here: a mask of all lanes would wait for threads that took another way. Quads exchange by themselves,
+// so that each may take its own way through what follows.
 template <class T> struct Lanes {
   T mine;
-  uint mask;    // lanes that take part: all active ones, or those of the quad
-  uint active;  // lanes that run this, in all quads
-  uint lane;
+  uint mask, lane;
+  uint first, width;  // of the SIMD-group or the quad
   KW_FUNC uint members() const { return mask; }
   KW_FUNC bool has(uint source) const { return source < simd_width && (mask >> source & 1); }
-  KW_FUNC T operator[](uint source) const { return from_lane(mine, source, active); }
+  KW_FUNC T operator[](uint source) const { return from_lane(mine, source, mask); }
+  // As above, the own value where nobody takes part.
+  KW_FUNC T near(uint source) const { return (*this)[has(source) ? source : lane]; }
 };
+inline constexpr uint among_quad = 0x80000000u, among_active = 0;
 template <class T> KW_FUNC Lanes<T> meet(T value, uint flags, const char*, uint, const char*) {
   const uint active = __nvvm_activemask(), mine = lane();
-  return {value, flags & 0x80000000u ? active & quad_of(mine) : active, active, mine};
+  if (flags & among_quad) return {value, active & quad_of(mine), mine, mine & ~3u, 4};
+  return {value, active, mine, 0, simd_width};
 }
-inline constexpr uint among_quad = 0x80000000u, among_active = 0;
 
 template <class F, class T> KW_FUNC T fold(const Lanes<T>& lanes) {
   if (lanes.mask == all_lanes) {  // the same order as on the CPU: halves, quarters, ...
     T value = lanes.mine;
+#pragma clang loop unroll(full)
     for (uint step = 16; step; step >>= 1) {
       T other = from_lane(value, lanes.lane ^ step, all_lanes);
       value = lanes.lane & step ? F::of(other, value) : F::of(value, other);
@@ -51,9 +56,9 @@ template <class F, class T> KW_FUNC T fold(const Lanes<T>& lanes) {
   }
   bool first = true;
   T value = lanes.mine;
-  for (uint source = 0; source < simd_width; source++) {
-    T other = lanes[lanes.active >> source & 1 ? source : lanes.lane];
-    if (!lanes.has(source)) continue;
+  for (uint i = 0; i < lanes.width; i++) {
+    const T other = lanes.near(lanes.first + i);
+    if (!lanes.has(lanes.first + i)) continue;
     value = first ? other : F::of(value, other);
     first = false;
   }
@@ -62,8 +67,9 @@ template <class F, class T> KW_FUNC T fold(const Lanes<T>& lanes) {
 
 template <class F, bool inclusive, class T> KW_FUNC T scan(const Lanes<T>& lanes) {
   T value = F::template identity<T>();
-  for (uint source = 0; source < simd_width; source++) {
-    T other = lanes[lanes.active >> source & 1 ? source : lanes.lane];
+  for (uint i = 0; i < lanes.width; i++) {
+    const uint source = lanes.first + i;
+    const T other = lanes.near(source);
     if (lanes.has(source) && (source < lanes.lane || (inclusive && source == lanes.lane))) value = F::of(value, other);
   }
   return value;

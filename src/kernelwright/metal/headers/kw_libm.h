@@ -1,24 +1,26 @@
 // Mathematics in float, correct to about one unit in the last place: what every function of kw_math.h is computed with.
-// The only header that knows where the numbers come from: the process's libm on the CPU, libdevice on NVIDIA GPUs.
+// The only header that knows where the numbers come from: the process's libm on the CPU; on NVIDIA GPUs, where there is
+// none and whose driver brings none, our own functions.
 #pragma once
 #include "kw_types.h"
 
-// What kw_elementary.h computes itself.
-#if !defined(__NVPTX__) && (defined(__FMA__) || defined(__aarch64__))
+#if defined(__NVPTX__) && !defined(KW_OWN_MATH)
+#define KW_OWN_MATH 1  // also given to compile the same functions for the CPU, where they can be compared
+#endif
+
+#if defined(KW_OWN_MATH)
+#include "kw_elementary.h"
+#include "kw_circular.h"
+#include "kw_float_parts.h"
+#include "kw_powers.h"
+#else
+
+// What kw_elementary.h computes itself. Not in checked programs: there a function is a call, which counts as one operation.
+#if !defined(KW_CHECKED) && (defined(__FMA__) || defined(__aarch64__))
 #include "kw_elementary.h"
 #define KW_LIBM_ELEMENTARY(one)
 #else
 #define KW_LIBM_ELEMENTARY(one) one(exp) one(exp2) one(log) one(tanh)
-#endif
-
-#ifdef __NVPTX__
-#define KW_LIBM_NAME(name) __nv_##name##f
-#define KW_LIBM_1(name) extern "C" __attribute__((const)) float __nv_##name##f(float);
-#define KW_LIBM_2(name) extern "C" __attribute__((const)) float __nv_##name##f(float, float);
-#else
-#define KW_LIBM_NAME(name) __builtin_##name##f
-#define KW_LIBM_1(name)
-#define KW_LIBM_2(name)
 #endif
 
 #define KW_LIBM_FUNCTIONS(one, two)                                                                              \
@@ -26,22 +28,33 @@
   one(sinh) one(tan) one(rint) one(round) KW_LIBM_ELEMENTARY(one)                                                \
   two(atan2) two(fmod) two(nextafter) two(pow)
 
-KW_LIBM_FUNCTIONS(KW_LIBM_1, KW_LIBM_2)
-#undef KW_LIBM_1
-#undef KW_LIBM_2
-
 namespace kw::scalar {
 #define KW_LIBM_1(name) \
-  KW_FUNC float name(float x) { return KW_LIBM_NAME(name)(x); }
+  KW_FUNC float name(float x) { return __builtin_##name##f(x); }
 #define KW_LIBM_2(name) \
-  KW_FUNC float name(float x, float y) { return KW_LIBM_NAME(name)(x, y); }
+  KW_FUNC float name(float x, float y) { return __builtin_##name##f(x, y); }
 KW_LIBM_FUNCTIONS(KW_LIBM_1, KW_LIBM_2)
 #undef KW_LIBM_1
 #undef KW_LIBM_2
 #undef KW_LIBM_FUNCTIONS
 #undef KW_LIBM_ELEMENTARY
-#undef KW_LIBM_NAME
 
+#ifdef __APPLE__
+extern "C" float __exp10f(float);
+KW_FUNC float exp10(float x) { return __exp10f(x); }
+#else
+extern "C" float exp10f(float);
+KW_FUNC float exp10(float x) { return exp10f(x); }
+#endif
+KW_FUNC float ldexp(float x, int exponent) { return __builtin_ldexpf(x, exponent); }
+KW_FUNC float frexp(float x, int& exponent) { return __builtin_frexpf(x, &exponent); }
+KW_FUNC int ilogb(float x) { return __builtin_ilogbf(x); }
+KW_FUNC float sin_of_turn(float rest) { return __builtin_sinf(3.14159265358979323846f * rest); }
+KW_FUNC float cos_of_turn(float rest) { return __builtin_cosf(3.14159265358979323846f * rest); }
+}  // namespace kw::scalar
+#endif
+
+namespace kw::scalar {
 // These are instructions everywhere. fmax and fmin return the other argument where one is a NaN.
 KW_FUNC constexpr float fabs(float x) { return __builtin_fabsf(x); }
 KW_FUNC constexpr float copysign(float x, float y) { return __builtin_copysignf(x, y); }
@@ -53,30 +66,7 @@ KW_FUNC float ceil(float x) { return __builtin_ceilf(x); }
 KW_FUNC float floor(float x) { return __builtin_floorf(x); }
 KW_FUNC float trunc(float x) { return __builtin_truncf(x); }
 
-#ifdef __NVPTX__
-extern "C" __attribute__((const)) float __nv_exp10f(float), __nv_rsqrtf(float), __nv_ldexpf(float, int);
-extern "C" __attribute__((const)) float __nv_sinpif(float), __nv_cospif(float);
-extern "C" __attribute__((const)) int __nv_ilogbf(float);
-extern "C" float __nv_frexpf(float, int*);
-KW_FUNC float exp10(float x) { return __nv_exp10f(x); }
-KW_FUNC float rsqrt(float x) { return __nv_rsqrtf(x); }
-KW_FUNC float sinpi(float x) { return __nv_sinpif(x); }
-KW_FUNC float cospi(float x) { return __nv_cospif(x); }
-KW_FUNC float ldexp(float x, int exponent) { return __nv_ldexpf(x, exponent); }
-KW_FUNC float frexp(float x, int& exponent) { return __nv_frexpf(x, &exponent); }
-KW_FUNC int ilogb(float x) { return __nv_ilogbf(x); }
-#else
-#ifdef __APPLE__
-extern "C" float __exp10f(float);
-KW_FUNC float exp10(float x) { return __exp10f(x); }
-#else
-extern "C" float exp10f(float);
-KW_FUNC float exp10(float x) { return exp10f(x); }
-#endif
 KW_FUNC float rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
-KW_FUNC float ldexp(float x, int exponent) { return __builtin_ldexpf(x, exponent); }
-KW_FUNC float frexp(float x, int& exponent) { return __builtin_frexpf(x, &exponent); }
-KW_FUNC int ilogb(float x) { return __builtin_ilogbf(x); }
 
 // Half turns. Subtracting the nearest multiple of a half is exact, so multiples of a half give exactly 0, 1 and -1.
 struct Turn {
@@ -89,8 +79,6 @@ KW_FUNC Turn turn(float half_turns) {  // not negative
   const float quarters = __builtin_rintf(2.0f * left);
   return {left - 0.5f * quarters, int(quarters) & 3};
 }
-KW_FUNC float sin_of_turn(float rest) { return __builtin_sinf(3.14159265358979323846f * rest); }
-KW_FUNC float cos_of_turn(float rest) { return __builtin_cosf(3.14159265358979323846f * rest); }
 KW_FUNC float sinpi(float x) {
   if (!__builtin_isfinite(x)) return __builtin_nanf("");
   const Turn t = turn(fabs(x));
@@ -104,7 +92,6 @@ KW_FUNC float cospi(float x) {
   const float value = t.quarters & 1 ? sin_of_turn(t.rest) : cos_of_turn(t.rest);
   return value == 0 ? 0.0f : t.quarters == 1 || t.quarters == 2 ? -value : value;
 }
-#endif
 
 KW_FUNC float tanpi(float x) { return sinpi(x) / cospi(x); }
 KW_FUNC float divide(float x, float y) { return x / y; }

@@ -76,8 +76,8 @@ KW_FUNC T fill_up(T data, T filling, uint delta, uint width, uint flags, const c
 
 KW_FUNC ulong ballot(bool vote, uint flags, const char* file, uint line, const char* name) {
 #ifdef __NVPTX__
-  const Lanes<uint> lanes = meet(uint(vote), flags, file, line, name);
-  return __nvvm_vote_ballot_sync(lanes.active, vote) & lanes.mask;
+  const uint mask = meet(0u, flags, file, line, name).mask;
+  return __nvvm_vote_ballot_sync(mask, vote) & mask;
 #else
   const uint mine = lane();
   return fold<AnyBits>(meet(vote ? 1u << mine : 0u, flags, file, line, name));

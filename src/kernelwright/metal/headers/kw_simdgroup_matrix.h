@@ -243,15 +243,21 @@ KW_FUNC Operands operands(const A& a, const B& b, const C& c) {
 KW_FUNC uint holder(uint row, uint column) {
   return (row & 4) << 2 | (column & 4) << 1 | (row & 3) << 1 | (column >> 1 & 1);
 }
+// What a lane has. Assembly without effects: of a matrix that is multiplied with several, the compiler asks only once.
+KW_FUNC float element_of(uint lane, float mine) {
+  float found;
+  asm("shfl.sync.idx.b32 %0, %1, %2, 31, -1;" : "=f"(found) : "f"(mine), "r"(lane));
+  return found;
+}
 template <class D> KW_FUNC void multiply_spread(metal::simdgroup_matrix<D, 8, 8>& d, const Operands& mine) {
   const ElementPlace place(lane());
   float sum[2] = {mine.c[0], mine.c[1]};
+#pragma clang loop unroll(full)
   for (uint k = 0; k < 8; k++) {
-    const uint left = holder(place.row, k), right = holder(k, place.column);
-    const float even = from_lane(mine.a[0], left, all_lanes), odd = from_lane(mine.a[1], left, all_lanes);
-    const float a = k & 1 ? odd : even;
-    sum[0] += a * from_lane(mine.b[0], right, all_lanes);
-    sum[1] += a * from_lane(mine.b[1], right, all_lanes);
+    const uint right = holder(k, place.column);
+    const float a = element_of(holder(place.row, k), mine.a[k & 1]);
+    sum[0] = __builtin_fmaf(a, element_of(right, mine.b[0]), sum[0]);
+    sum[1] = __builtin_fmaf(a, element_of(right, mine.b[1]), sum[1]);
   }
   d.kw_pair.e[0] = D(sum[0]);
   d.kw_pair.e[1] = D(sum[1]);

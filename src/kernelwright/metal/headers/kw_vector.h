@@ -47,6 +47,14 @@ template <class T, int N>
 struct packed_vec;
 }
 
+// Before loops over components. Checked programs are compiled without unrolling loops; the accesses to a vector's
+// components must be different places of the program there, for the runtime to see that they are one access of a GPU.
+#ifdef KW_CHECKED
+#define KW_EACH_COMPONENT _Pragma("clang loop unroll(full)")
+#else
+#define KW_EACH_COMPONENT
+#endif
+
 namespace kw {
 // What a type is as a vector: its component type and their number. Scalars have no components.
 template <class T>
@@ -75,6 +83,7 @@ inline constexpr bool are_scalars = sizeof...(Parts) <= N && (is_scalar<Parts> &
 template <class T, class Part>
 KW_FUNC constexpr void put(T* components, int& i, const Part& part) {
   if constexpr (is_vector<Part>) {
+    KW_EACH_COMPONENT
     for (int j = 0; j < shape<Part>::size; ++j) components[i++] = part.e[j];
   } else {
     components[i++] = T(part);
@@ -89,6 +98,7 @@ namespace metal {
   name() = default;                                                                                                \
   template <class S, kw::enable<kw::is_scalar<S>> = 0>                                                             \
   KW_FUNC constexpr name(S value) : base{} {                                                                       \
+    KW_EACH_COMPONENT                                                                                              \
     for (int i = 0; i < N; ++i) this->e[i] = T(value);                                                             \
   }                                                                                                                \
   template <class A, class B, class... S, kw::enable<kw::are_scalars<N, A, B, S...>> = 0>                          \
@@ -102,10 +112,12 @@ namespace metal {
   }                                                                                                                \
   template <class U, kw::enable<!kw::same<U, T>> = 0>                                                              \
   KW_FUNC constexpr explicit name(const vec<U, N>& other) : base{} {                                               \
+    KW_EACH_COMPONENT                                                                                              \
     for (int i = 0; i < N; ++i) this->e[i] = T(other.e[i]);                                                        \
   }                                                                                                                \
   template <class U, kw::enable<!kw::same<U, T>> = 0>                                                              \
   KW_FUNC constexpr explicit name(const packed_vec<U, N>& other) : base{} {                                        \
+    KW_EACH_COMPONENT                                                                                              \
     for (int i = 0; i < N; ++i) this->e[i] = T(other.e[i]);                                                        \
   }                                                                                                                \
   KW_FUNC constexpr T& operator[](size_t i) { return this->e[i]; }                                                 \
@@ -120,14 +132,17 @@ struct vec : kw::aligned_components<T, N> {
 #ifdef KW_CHECKED
   // No mere moving of bytes: of such copies the compiler does not check where they come from and go to.
   KW_FUNC constexpr vec(const vec& other) : kw_base{} {
+    KW_EACH_COMPONENT
     for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
   }
   KW_FUNC constexpr vec& operator=(const vec& other) {
+    KW_EACH_COMPONENT
     for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
     return *this;
   }
 #endif
   KW_FUNC constexpr vec(const packed_vec<T, N>& other) : kw_base{} {
+    KW_EACH_COMPONENT
     for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
   }
 };
@@ -137,6 +152,7 @@ struct packed_vec : kw::packed_components<T, N> {
   typedef kw::packed_components<T, N> kw_base;
   KW_CONSTRUCTORS(packed_vec, kw_base)
   KW_FUNC constexpr packed_vec(const vec<T, N>& other) : kw_base{} {
+    KW_EACH_COMPONENT
     for (int i = 0; i < N; ++i) this->e[i] = other.e[i];
   }
 };

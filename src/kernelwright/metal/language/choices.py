@@ -18,7 +18,8 @@ def translate_choices(code: Code) -> None:
     if "bfloat" not in code.texts:
         return
     for i in reversed(range(len(code))):  # an answer that is copied may contain others
-        if code.texts[i] == "?" and (colon := _colon(code, i)) is not None:
+        rewritten = code.tokens[i].text != code.texts[i]  # as part of something larger: a size in which all is int
+        if code.texts[i] == "?" and not rewritten and (colon := _colon(code, i)) is not None:
             first, second = (i + 1, colon), (colon + 1, _end(code, colon + 1))
             if _is_literal(code, first) and not _is_literal(code, second):
                 _give_type(code, first, second)

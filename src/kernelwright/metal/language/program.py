@@ -1,6 +1,6 @@
 """A Metal program as C++: the passes in their order, and what is emitted for each kernel."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -21,39 +21,44 @@ from kernelwright.metal.language.storage import translate_storage
 from kernelwright.metal.language.tokens import Token, text_of
 
 _NO_CONSTANTS: Mapping[str | int, Value] = MappingProxyType({})
+_MOST_NAMED = 20
+"""Kernels that an error lists: a program may have thousands."""
 
 
 def translate(
     tokens: list[Token],
     *,
     constants: Mapping[str | int, Value] = _NO_CONSTANTS,
+    kernels: Collection[str] | None = None,
     backend: Literal["cpu", "nvptx"] = "cpu",
 ) -> Translation:
     """C++ for preprocessed Metal, and the kernels in it.
 
-    ``constants``: values of function constants by name or index. The tokens are edited in place, and every one stays
-    on its line. Raises ``SourceError`` where the program cannot be understood, ``ValueError`` for a value whose
-    function constant does not exist.
+    ``constants``: values of function constants by name or index. ``kernels``: host names of those to export; all,
+    where it is ``None``. The tokens are edited in place, and every one stays on its line. Raises ``SourceError`` where
+    the program cannot be understood, ``ValueError`` for a function constant or a kernel that does not exist.
     """
     translate_literals(tokens)
     translate_directives(tokens, backend)
     attributes = Attributes(tokens)
     code = attributes.code
     declared = list(declarations(code))
-    functions = [found for found in declared if isinstance(found, Function)]
+    functions = [function for function in declared if isinstance(function, Function)]
     integers = named_integers(code)
 
-    kernels = find_kernels(attributes, functions, integers)
-    explicit = (found for found in declared if isinstance(found, Instantiation))
-    variants = find_instantiations(attributes, explicit, kernels)
+    found = find_kernels(attributes, functions, integers)
+    explicit = (variant for variant in declared if isinstance(variant, Instantiation))
+    variants = find_instantiations(attributes, explicit, found)
     waiting = Waiting(code, functions)
     translate_constants(attributes, constants, integers)
     translate_storage(code, [body for function in functions if (body := function.body(code))])
     translate_addresses(code, declared)
     translate_choices(code)  # last: it copies what the others have edited
 
-    entries = [_plain(code, kernel, waiting) for kernel in kernels if not kernel.function.template]
+    entries = [_plain(code, kernel, waiting) for kernel in found if not kernel.function.template]
     entries += [_variant(code, variant, waiting) for variant in variants]
+    if kernels is not None:
+        entries = _chosen(code, entries, kernels)
     entries.sort(key=lambda entry: entry.position)
     signatures = tuple(entry.emit(code, number, integers) for number, entry in enumerate(entries))
     return Translation(text_of(tokens), signatures)
@@ -103,6 +108,19 @@ class _Entry:
             return f"(&{name})"
         types = code.edited(*self.parameters)
         return f"static_cast<void (*)({types})>(&{name})"
+
+
+def _chosen(code: Code, entries: list[_Entry], names: Collection[str]) -> list[_Entry]:
+    """The entries of these host names; instantiations of others are left out of the program."""
+    unknown = set(names) - {entry.host_name for entry in entries}
+    if unknown:
+        names = [entry.host_name for entry in entries]
+        there = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "") or "none"
+        raise ValueError(f"the program has no kernel {', '.join(sorted(unknown))}; there are {there}")
+    for entry in entries:
+        if entry.host_name not in names and entry.replaced:
+            code.erase(*entry.replaced)
+    return [entry for entry in entries if entry.host_name in names]
 
 
 def _plain(code: Code, kernel: Kernel, waiting: Waiting) -> _Entry:

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
+#include <sys/ucontext.h>
 
 #include "memory.h"
 #include "reports.h"

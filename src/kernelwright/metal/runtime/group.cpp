@@ -11,6 +11,7 @@ namespace kw {
 namespace {
 
 constexpr u32 spins_before_others = 64;
+constexpr u32 most_waits = 1u << 18;  // of one threadgroup, before what it waits for is taken never to come
 
 u32 next_random(u32& state) {
   state ^= state << 13;
@@ -68,6 +69,7 @@ void set_up(Worker& worker, u64 number) {
   }
   group.order = order_of(worker, group.threads, number);
   group.quiet = false;
+  group.waits = 0;
   arena_clear(group.arena);
   for (u32 i = 0; worker.dynamic_memory && i < KW_BUFFERS; i++) {
     const u32 bytes = launch->threadgroup_bytes[i];
@@ -168,6 +170,7 @@ void run_group(Worker& worker, u64 number) {
   worker.started = 0;
   void* first = start_fiber(worker.group, worker);
   if (first) switch_stack(&worker.home, first);
+  if (worker.launch->check) shadow_end_group(worker.group, worker.outcome == DONE);
 }
 
 void run_rows(Worker& worker, u64 number) {
@@ -218,6 +221,8 @@ void kw_spin(void) {
   if (KW_LIKELY(++fiber->spins < spins_before_others)) return;
   fiber->spins = 0;
   Group& group = *group_of(fiber);
+  // threadgroups of a checked launch run one after the other, and perhaps not all of them: nobody may be there to wait for
+  if (KW_UNLIKELY(group.launch->check & KW_CHECK_COUNTS) && ++group.waits == most_waits) stop_launch(fiber, GAVE_UP);
   if (group.rows) sched_yield();
   else yield(fiber, group);
 }

@@ -57,6 +57,7 @@ struct Group : KwGroup {
   u32 alive;        // threads that have not returned
   u32 arrived;      // threads at the barrier
   u32 random;
+  u32 waits;        // times that a thread of it had read 64 atomics, in launches that count
 
   struct {
     const char* file;

@@ -77,10 +77,9 @@ bool open_surroundings(u64 address) {
 }
 
 void close_surroundings() {
-  for (u32 i = 0; i < opened_count; i++) {
-    madvise(reinterpret_cast<void*>(opened[i]), narrowest_margin, MADV_DONTNEED);
-    mprotect(reinterpret_cast<void*>(opened[i]), narrowest_margin, PROT_NONE);
-  }
+  for (u32 i = 0; i < opened_count; i++)  // a fresh mapping: what was written there is forgotten
+    mmap(reinterpret_cast<void*>(opened[i]), narrowest_margin, PROT_NONE,
+         MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   opened_count = 0;
 }
 

@@ -18,6 +18,7 @@ bool changed(u32* word, u32 value) { return __atomic_load_n(word, __ATOMIC_ACQUI
 #if defined(__linux__)
 void sleep_while(u32* word, u32 value) { syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0); }
 void wake_all(u32* word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 0x7fffffff, nullptr, nullptr, 0); }
+void forget() {}
 #else
 pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
@@ -30,6 +31,10 @@ void wake_all(u32*) {
   pthread_mutex_lock(&lock);
   pthread_cond_broadcast(&woken);
   pthread_mutex_unlock(&lock);
+}
+void forget() {
+  lock = PTHREAD_MUTEX_INITIALIZER;
+  woken = PTHREAD_COND_INITIALIZER;
 }
 #endif
 
@@ -52,5 +57,6 @@ void park_while(u32* word, u32 value) {
 }
 
 void unpark(u32* word) { wake_all(word); }
+void forget_parked() { forget(); }
 
 }  // namespace kw

@@ -8,5 +8,7 @@ namespace kw {
 void park_while(u32* word, u32 value);
 // Wakes all that sleep because of *word, which has been changed.
 void unpark(u32* word);
+// In a forked child: those that slept are gone.
+void forget_parked();
 
 }  // namespace kw

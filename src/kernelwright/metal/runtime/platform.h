@@ -22,10 +22,11 @@ typedef unsigned char byte;
 
 constexpr u32 simd_width = KW_SIMD_WIDTH;
 constexpr u32 max_simd_groups = KW_MAX_THREADS / KW_SIMD_WIDTH;
-constexpr u64 page_bytes = 4096;  // guard areas are multiples of 64 KiB, for systems with larger pages
+// Where pages are larger, of 16 or 64 KiB, mprotect takes the whole of one. What is given out is a multiple of 64 KiB.
+constexpr u64 page_bytes = 4096;
 
 constexpr u64 rounded_up(u64 value, u64 unit) { return (value + unit - 1) / unit * unit; }
 
 // What kw_launch answers; ordinary numbers in Python.
-enum Outcome { DONE = 0, TOO_MANY_THREADS = 1, FAR_ACCESS = 2, DEADLOCK = 3 };
+enum Outcome { DONE = 0, TOO_MANY_THREADS = 1, FAR_ACCESS = 2, DEADLOCK = 3, GAVE_UP = 4 };
 }  // namespace kw

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "accesses.h"
 #include "counters.h"
+#include "footprints.h"
 #include "memory.h"
 #include "regions.h"
 #include "reports.h"
@@ -49,6 +51,7 @@ struct Now {
   Access access;
   u64 pc, record;
   u64 acquired;
+  bool again;      // reads what it read before, see accesses.h
 
   bool writes() const { return access != READ && access != ATOMIC_READ; }
   bool reads() const { return access != WRITE && access != ATOMIC_WRITE; }
@@ -105,12 +108,29 @@ void record(Cell& cell, const Now& at) {
 }
 
 bool reports_rules(const Group& group) { return group.launch->check & KW_CHECK_RULES; }
+bool counts(const Group& group) { return group.launch->check & KW_CHECK_COUNTS; }
+
+void count_access(Now& at, const Region& region, u64 offset, u64 bytes) {
+  const u32 buffer = u32(region.buffer);
+  if (at.reads()) {
+    count(KW_COUNT_BUFFER_READ + buffer, bytes);
+    footprints_note(buffer, offset, bytes, false);
+  }
+  if (at.writes()) {
+    count(KW_COUNT_BUFFER_WRITTEN + buffer, bytes);
+    footprints_note(buffer, offset, bytes, true);
+  }
+  at.again = accesses_note(at.fiber, {region.buffer, nullptr}, offset, bytes, at.writes(), at.pc);
+}
+
+void count_access(Now& at, const Variable& variable, u64 offset, u64 bytes) {
+  if (at.reads()) count(KW_COUNT_THREADGROUP_READ, bytes);
+  if (at.writes()) count(KW_COUNT_THREADGROUP_WRITTEN, bytes);
+  at.again = accesses_note(at.fiber, {-1, variable.name}, offset, bytes, at.writes(), at.pc);
+}
 
 void device_access(Now& at, const Region& region, u64 address, u64 bytes) {
-  if (at.group->launch->check & KW_CHECK_COUNTS) {
-    if (at.reads()) count(KW_COUNT_BUFFER_READ + u32(region.buffer), bytes);
-    if (at.writes()) count(KW_COUNT_BUFFER_WRITTEN + u32(region.buffer), bytes);
-  }
+  if (counts(*at.group)) count_access(at, region, address - region.low, bytes);
   Cells cells;
   if (!reports_rules(*at.group) || !cells_of(*region.extent, address, bytes, &cells)) return;
   u64 other = 0;
@@ -125,10 +145,7 @@ void threadgroup_access(Now& at, u64 address, u64 bytes) {
   const void* pointer = reinterpret_cast<void*>(address);
   const Arena& arena = at.group->arena;
   const Variable* variable = arena_find(arena, pointer, bytes, false);
-  if (at.group->launch->check & KW_CHECK_COUNTS) {
-    if (at.reads()) count(KW_COUNT_THREADGROUP_READ, bytes);
-    if (at.writes()) count(KW_COUNT_THREADGROUP_WRITTEN, bytes);
-  }
+  if (variable && counts(*at.group)) count_access(at, *variable, address - reinterpret_cast<u64>(variable->data), bytes);
   if (!reports_rules(*at.group)) return;
   if (!variable) {
     const Variable* near = arena_find(arena, pointer, bytes, true);
@@ -169,6 +186,10 @@ void stray_access(Now& at, u64 address, u64 bytes) {
 
 bool shadow_begin(const KwKernel* kernel, Worker& worker) {
   if (!regions_begin(kernel, worker.launch, worker.group.arena)) return false;
+  if (worker.launch->check & KW_CHECK_COUNTS && !(accesses_begin() && footprints_begin(worker.launch))) {
+    regions_end();
+    return false;
+  }
   now = 1;
   memset(fence_time, 0, sizeof fence_time);
   memset(fence_by, 0, sizeof fence_by);
@@ -180,6 +201,7 @@ bool shadow_begin(const KwKernel* kernel, Worker& worker) {
 void shadow_end() {
   if (!watching) return;
   watching = false;
+  footprints_end();
   regions_end();
   close_surroundings();
 }
@@ -189,6 +211,17 @@ void shadow_begin_group(Group& group) {
   group.barrier_time[0] = group.barrier_time[1] = 0;
   for (SimdGroup& simd : group.simd) simd.barrier_time[0] = simd.barrier_time[1] = 0;
   memset(group.acquired, 0, sizeof group.acquired);
+  counters_begin_group();
+  if (counts(group)) accesses_begin_group(group);
+}
+
+void shadow_end_group(const Group& group, bool whole) {
+  if (!whole) {
+    counters_forget_group();
+    return;
+  }
+  counters_end_group();
+  if (counts(group)) accesses_end_group(group);
 }
 
 void shadow_barrier(Group& group, u32 flags) {
@@ -225,13 +258,14 @@ void shadow_access(Fiber* fiber, const void* pointer, u64 bytes, Access access, 
   if (address - stack < KW_STACK_BYTES || !bytes) return;  // the thread's own variables
   if (is_runtime_memory(*fiber->worker, pointer)) return;
   const Group* group = group_of(fiber);
-  Now at = {fiber, group, &group->simd[fiber->thread / simd_width], device_memory, fiber->thread, access, pc, 0, 0};
+  Now at = {fiber, group, &group->simd[fiber->thread / simd_width], device_memory, fiber->thread, access, pc, 0, 0, false};
   at.record = now << time_shift | u64(at.thread) << thread_shift | (at.atomic() ? atomic_bit : 0) | place_of(pc);
   const u64 arena = reinterpret_cast<u64>(group->arena.memory);
   if (address - arena < arena_bytes) {
     at.memory = threadgroup_memory;
     at.acquired = group->acquired[at.thread][threadgroup_memory];
     threadgroup_access(at, address, bytes);
+    if (KW_UNLIKELY(at.again)) kw_spin();
     return;
   }
   at.acquired = group->acquired[at.thread][device_memory];
@@ -241,6 +275,7 @@ void shadow_access(Fiber* fiber, const void* pointer, u64 bytes, Access access, 
   } else if (region || !in_program(address)) {
     stray_access(at, address, bytes);
   }
+  if (KW_UNLIKELY(at.again)) kw_spin();  // last: other threads may run meanwhile
 }
 
 }  // namespace kw

@@ -24,6 +24,8 @@ bool shadow_begin(const KwKernel* kernel, Worker& worker);
 void shadow_end();
 
 void shadow_begin_group(Group& group);
+// `whole`: all its threads have returned.
+void shadow_end_group(const Group& group, bool whole);
 void shadow_barrier(Group& group, u32 flags);
 void shadow_simd_barrier(SimdGroup& simd, u32 flags);
 void shadow_fence(const Fiber* fiber, u32 flags);

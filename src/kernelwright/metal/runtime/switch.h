@@ -16,6 +16,13 @@ extern "C" void kw_resume();
 #define KW_RESUME "kw_resume"
 #endif
 
+// A register as others are on Linux; on Apple's systems programs leave it alone.
+#if defined(__APPLE__)
+#define KW_PLATFORM_REGISTER
+#else
+#define KW_PLATFORM_REGISTER "x18",
+#endif
+
 namespace kw {
 
 // Leaves the stack that runs now, noting in *from where it goes on, and goes on with `to`, noted so before.
@@ -59,7 +66,7 @@ KW_INLINE void switch_stack(void** from, void* to) {
       : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x19",
         "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",
         "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23",
-        "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+        "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", KW_PLATFORM_REGISTER "memory", "cc");
 #else
 #error "no stack switch for this processor"
 #endif

@@ -9,6 +9,11 @@
 #include "shadow.h"
 #include "worker.h"
 
+#if defined(__GLIBC__)
+// What pthread_atfork is made of. That itself lies in an archive that a compiler driver would link.
+extern "C" int __register_atfork(void (*before)(), void (*parent)(), void (*child)(), void* library);
+#endif
+
 namespace kw {
 namespace {
 
@@ -17,7 +22,8 @@ constexpr u32 most_workers = 256;
 struct Job {
   const KwKernel* kernel;
   const KwLaunch* launch;
-  u64 groups;   // threadgroups in all
+  u64 groups;   // threadgroups to be run
+  const u64* chosen;  // which ones; null: all
   u64 chunk;    // that a worker takes at a time
   u64 next;     // first threadgroup that nobody has taken
   u32 workers;  // that take part
@@ -30,6 +36,8 @@ u32 threads;        // workers with a thread of their own: numbers 1 to `threads
 u32 job_number;     // changes when there is a job
 u32 busy;           // threads that have not finished it
 u64 threadgroup_bytes;
+const u64* chosen;  // threadgroups that the next launches are to run; null: all
+u64 chosen_count;
 pthread_mutex_t launching = PTHREAD_MUTEX_INITIALIZER;
 
 // The fiber on which a worker runs threadgroups whose threads never wait.
@@ -70,7 +78,7 @@ void work(Worker& worker) {
     if (job.kernel->run_row) {
       run_on_fiber(worker, first, last);
     } else {
-      for (u64 number = first; number < last && !worker.outcome; number++) run_group(worker, number);
+      for (u64 i = first; i < last && !worker.outcome; i++) run_group(worker, job.chosen ? job.chosen[i] : i);
     }
     if (worker.outcome) __atomic_store_n(&job.outcome, u32(worker.outcome), __ATOMIC_RELAXED);
   }
@@ -109,12 +117,21 @@ void after_fork() {
   busy = 0;
   job_number = 0;
   launching = PTHREAD_MUTEX_INITIALIZER;
+  forget_parked();
+}
+
+bool call_after_fork(void (*function)()) {
+#if defined(__GLIBC__)
+  return __register_atfork(nullptr, nullptr, function, nullptr) == 0;
+#else
+  return pthread_atfork(nullptr, nullptr, function) == 0;
+#endif
 }
 
 // Starts threads until `wanted` workers can take part; signals are for others. Returns how many can.
 u32 hire(u32 wanted) {
   static bool fork_is_handled;
-  if (!fork_is_handled) fork_is_handled = pthread_atfork(nullptr, nullptr, after_fork) == 0;
+  if (!fork_is_handled) fork_is_handled = call_after_fork(after_fork);
   if (wanted > most_workers) wanted = most_workers;
   sigset_t all, old;
   sigfillset(&all);
@@ -152,7 +169,8 @@ void run_job() {
 
 Outcome launch(const KwKernel* kernel, const KwLaunch* what) {
   if (u64(what->group[0]) * what->group[1] * what->group[2] > KW_MAX_THREADS) return TOO_MANY_THREADS;
-  const u64 groups = u64(what->groups[0]) * what->groups[1] * what->groups[2];
+  const u64* const list = what->check ? chosen : nullptr;
+  const u64 groups = list ? chosen_count : u64(what->groups[0]) * what->groups[1] * what->groups[2];
   if (!groups) return DONE;
   if (!workers[0]) workers[0] = new_worker();
   if (!workers[0]) return FAR_ACCESS;
@@ -161,7 +179,7 @@ Outcome launch(const KwKernel* kernel, const KwLaunch* what) {
   const u32 count = wanted > 1 ? hire(wanted) : 1;
   u64 chunk = groups / (u64(count) * 8);
   if (chunk < 1) chunk = 1;
-  job = {kernel, what, groups, chunk, 0, count, DONE};
+  job = {kernel, what, groups, list, chunk, 0, count, DONE};
   workers[0]->launch = what;
   if (what->check && !shadow_begin(kernel, *workers[0])) return FAR_ACCESS;
   SignalStack saved;
@@ -183,6 +201,13 @@ KW_EXPORT int kw_launch(const KwKernel* kernel, const KwLaunch* what) {
   const int outcome = kw::launch(kernel, what);
   pthread_mutex_unlock(&kw::launching);
   return outcome;
+}
+
+// Lets checked launches run these threadgroups only, in this order: numbers count along x, then y, then z. The list is
+// read until the last such launch has ended; null: all of them again.
+KW_EXPORT void kw_choose_groups(const kw_u64* numbers, kw_u64 count) {
+  kw::chosen = count ? numbers : nullptr;
+  kw::chosen_count = count;
 }
 
 // Threadgroup memory of one threadgroup of the last launch, the largest; bytes, in multiples of 16 for each variable.

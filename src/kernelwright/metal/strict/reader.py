@@ -10,6 +10,10 @@ from kernelwright.metal.strict.stream import Stream
 from kernelwright.metal.strict.view import Function, Program, Record, Role, Span, Variable
 
 _STOPS = frozenset({";", "{"})
+_AFTER_LIST = frozenset({
+    "(", "{", "::", ".", ";", ",", ")", "||", "&&", "|", "^", "?", ":", "==", "!=", "<=", ">=", "/", "%",
+})  # fmt: skip
+"""What may follow the ``>`` of a template list in an expression. Most of it cannot begin what ``>`` compares with."""
 _AFTER_PARAMETERS = frozenset({"const", "volatile", "&", "&&", "override", "final", "try"})
 
 
@@ -188,7 +192,7 @@ class Reader(Declarations):
         """Where the expression ends: at a ``,`` or ``;`` outside of brackets and template lists."""
         while i < end and self.texts[i] not in (",", ";", ")"):
             closing = self.stream.angle(i) if self.texts[i] == "<" else None
-            if closing is not None and self.stream.text(closing + 1) in ("(", "{", "::", ";"):
+            if closing is not None and self.stream.text(closing + 1) in _AFTER_LIST:
                 i = closing + 1
             else:
                 i = self.close.get(i, i) + 1
