@@ -58,7 +58,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def running(x: Tensor) -> tuple[Tensor, ...]:
-    return x.cumsum(-1) / torch.arange(1, x.shape[-1] + 1, device=x.device), x.cumprod(0)
+    return x.cumsum(-1) / torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device), x.cumprod(0)
 
 
 POINTWISE = (
@@ -127,7 +127,7 @@ REDUCTIONS = (
     Case("argmax, argmin", lambda x: (x.argmax(-1), x.argmin(0)), (f32(64, 100),)),
     Case("argmax of ties", lambda x: x.argmax(-1), (ints(0, 4, 30, 64).float(),)),
     Case("argmax of a long row", lambda x: x.argmax(-1), (f32(3, 5001),)),
-    Case("max with positions", lambda x: torch.max(x, dim=1), (f32(8, 32, 64),)),
+    Case("max with positions", lambda x: tuple(torch.max(x, dim=1)), (f32(8, 32, 64),)),
     Case("half sum, bfloat mean", lambda x, y: (x.sum(-1), y.mean(-1)), (f16(30, 70), bf16(30, 70))),
     Case("integer sums", lambda x: (x.sum(), (x > 3).sum(0), x.amax(-1)), (ints(-9, 9, 30, 40),)),
     Case("sum of nothing long", lambda x: x[:, :1].sum(1) + x.sum(1), (f32(30, 2),)),
@@ -155,7 +155,7 @@ INDEXING = (
     Case("rows by index", lambda x, i: x[i] * 2, (f32(64, 100), ints(0, 64, 32))),
     Case("negative index", lambda x, i: x[i] + 1, (f32(64, 10), ints(-64, 64, 32))),
     Case("embedding and sum", lambda i, w: F.embedding(i, w).sum(1), (ints(0, 50, 8, 6), f32(50, 24))),
-    Case("index_add", lambda x, i: torch.zeros(8, 10, device=x.device).index_add(0, i, x),
+    Case("index_add", lambda x, i: torch.zeros(8, 10, dtype=x.dtype, device=x.device).index_add(0, i, x),
          (f32(40, 10), ints(0, 8, 40))),
     Case("scatter_add, scatter", lambda x, i: (torch.zeros_like(x).scatter_add(1, i, x), x.scatter(1, i[:, :1], 5.0)),
          (f32(9, 20), ints(0, 20, 9, 20))),
@@ -201,7 +201,7 @@ MODELS = (
     Case("attention, scaled", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True) * 2,
          (f32(2, 4, 20, 16), f32(2, 4, 20, 16), f32(2, 4, 20, 16))),
     Case("rotary embedding", rotary, (f32(2, 4, 10, 16), f32(10, 8))),
-    Case("position bias", lambda x: (x - torch.arange(30, device=x.device)).abs().neg().softmax(-1), (f32(20, 30),)),
+    Case("position bias", lambda x: (x - torch.arange(30, dtype=x.dtype, device=x.device)).abs().neg().softmax(-1), (f32(20, 30),)),
 )  # fmt: skip
 
 LOSSES = (

@@ -29,7 +29,27 @@ from kernelwright.authors.inductor_metal.write import print_traced
 from kernelwright.judge.accuracy import Yardstick, one_rounding_unit
 from kernelwright.schema import Precision
 
-EXPLAINED: dict[str, str] = {}
+_NO_OPERATION = "TorchInductor's Metal back end lacks an operation of it"
+_NO_GUARD = "indexing in a decomposition asks torch for a guard of device mps, which its builds for Linux do not have"
+_INACTIVE = (
+    "c10/metal sums 64-bit integers by shuffles that read lanes beyond a threadgroup of fewer than 32 threads; its own "
+    "comment calls that undefined, and the checks report it"
+)
+
+EXPLAINED: dict[str, str] = {
+    "sinh, cosh, atanh": _NO_OPERATION,
+    "asinh, acosh": _NO_OPERATION,
+    "pow, atan2, hypot": _NO_OPERATION,
+    "copysign, sign, abs, lerp": _NO_OPERATION,
+    "integer sums": _INACTIVE,
+    "bucketize by comparison": _INACTIVE,
+    "cross entropy": _INACTIVE,
+    "roll, flip": _NO_GUARD,
+    "grid sample": _NO_GUARD,
+    "cosine similarity": _NO_GUARD,
+    "hinge embedding": _NO_GUARD,
+    "upsample bilinear": "TorchInductor leaves it to ATen as a whole: there is no kernel",
+}
 """Name of a graph → why it fails through no fault of the Metal room."""
 
 

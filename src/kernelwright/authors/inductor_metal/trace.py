@@ -5,6 +5,7 @@ decisions it takes on a Mac, and compiled up to the point where Inductor would l
 Inductor is another one for the whole process: call it where nothing else compiles (``process.py``).
 """
 
+import traceback
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from kernelwright.authors.graph.capture import Captured
 GPU_CORES = 10
 """Of the base M4 (https://support.apple.com/en-us/121552): Inductor splits reductions for the size of the GPU."""
 
+MPS = torch.device("mps", 0)
+
 SETTINGS: dict[str, Any] = {
     "force_disable_caches": True,
     "compile_threads": 1,
@@ -42,6 +45,7 @@ SETTINGS: dict[str, Any] = {
     "fallback_random": True,  # torch's own generators: the reference's numbers under the reference's seed
     "allow_buffer_reuse": False,  # one name, one value
     "layout_optimization": False,
+    "joint_graph_constant_folding": False,  # it computes with real tensors
 }
 
 NOT_ON_A_MAC = frozenset({torch.float64, torch.complex64, torch.complex128})
@@ -99,7 +103,7 @@ def trace(captured: Captured) -> Traced:
     fake = FakeTensorMode()
     with fake:
         examples = [
-            torch.empty_strided(a.place.shape, a.place.strides, dtype=a.place.dtype, device="mps") for a in arguments
+            torch.empty_strided(a.place.shape, a.place.strides, dtype=a.place.dtype, device=MPS) for a in arguments
         ]
 
     def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -108,7 +112,7 @@ def trace(captured: Captured) -> Traced:
         return tuple(r for r in results if isinstance(r, torch.Tensor))
 
     try:
-        with torch.no_grad(), fx_traceback.preserve_node_meta():
+        with fake, torch.no_grad(), fx_traceback.preserve_node_meta():  # what is made from nothing is fake, too
             module = make_fx(run, decomposition_table=select_decomp_table())(*examples)
     except Exception as error:  # meta functions fail in as many ways as there are operators
         raise AuthorError(f"the reference cannot be traced for mps: {_first_line(error)}") from error
@@ -171,8 +175,8 @@ class _OnMps(Interpreter):
     """Runs an exported program on fake ``mps`` tensors, wherever it was exported."""
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        args = tuple(torch.device("mps") if isinstance(a, torch.device) else a for a in args)
-        kwargs = {k: torch.device("mps") if isinstance(a, torch.device) else a for k, a in kwargs.items()}
+        args = tuple(MPS if isinstance(a, torch.device) else a for a in args)
+        kwargs = {k: MPS if isinstance(a, torch.device) else a for k, a in kwargs.items()}
         if target is torch.ops.aten.scaled_dot_product_attention.default:
             return _attention(*args, **kwargs)
         return super().call_function(target, args, kwargs)
@@ -246,6 +250,8 @@ def _lower(
         code, graph = found[0]
         return code, graph, origins
     except Exception as error:  # Inductor wraps whatever happens in an error of its own
+        if (missing := _missing_operation(error)) is not None:
+            raise AuthorError(f"TorchInductor's Metal back end has no {missing}") from error
         raise AuthorError(f"TorchInductor cannot lower the reference for mps: {_first_line(error)}") from error
     raise AuthorError("TorchInductor wrote no code: the reference computes nothing")
 
@@ -315,6 +321,15 @@ def _hint(node: FxNode, operations: Mapping[str, str]) -> str:
     operation, place = _source(node, operations)
     last = all(_source(user, operations)[1] != place for user in node.users)
     return operation if last else f"{operation}_{_base(node).strip('_')}"
+
+
+def _missing_operation(error: BaseException) -> str | None:
+    """The operation that the back end does not implement: it says so without a word, in a method of that name."""
+    step: BaseException | None = error
+    while step is not None and not (isinstance(step, NotImplementedError) and not str(step)):
+        step = step.__cause__ or step.__context__
+    frames = traceback.extract_tb(step.__traceback__) if step is not None else []
+    return frames[-1].name if frames else None
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """From a Problem to the text of the Candidate."""
 
 import ast
+import keyword
 from collections.abc import Sequence
 
 from kernelwright.authors.author import AuthorError
@@ -57,7 +58,7 @@ def _enter(captured: Captured, traced: Traced, wrapper: Wrapper, layout: Layout)
     interface = captured.interface
     used = {n.id for s in wrapper.body for n in ast.walk(s) if isinstance(n, ast.Name)}
     written = {target for target, _ in interface.writes}
-    taken = {*interface.parameters, "self", "torch", "nn", "F", "device", "laid_out", LIBRARY}
+    taken = {*keyword.kwlist, *interface.parameters, "self", "torch", "nn", "F", "device", "laid_out", LIBRARY}
     names: dict[str, str] = {}
     lines: list[str] = []
     for access, value in interface.baked:
