@@ -16,6 +16,7 @@ FILE_PREFIX = "file:"
 
 BUILT_IN: dict[str, str] = {
     "inductor": "kernelwright.authors.inductor:InductorAuthor",
+    "inductor-metal": "kernelwright.authors.inductor_metal.author:InductorMetalAuthor",
     "rewriter": "kernelwright.authors.rewriter.author:RewriterAuthor",
     "rewriter+inductor": "kernelwright.authors.rewriter.author:CompiledRewriterAuthor",
 }
@@ -77,7 +78,8 @@ def default_names(target: Target | None) -> tuple[str, ...]:
     """Who is asked when nobody was named: the built-in Authors for plain PyTorch, else whoever writes that Target."""
     if target in (None, Target.TORCH):
         return CHEAPEST_FIRST
-    return tuple(point.name for point in _registered() if target in _targets(point))
+    built_in = (name for name in BUILT_IN if target in get(name).targets)
+    return (*built_in, *(point.name for point in _registered() if target in _targets(point)))
 
 
 def _registered() -> tuple[EntryPoint, ...]:

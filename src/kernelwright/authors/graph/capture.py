@@ -51,6 +51,8 @@ class Captured:
     """The reference, for names, shapes and types of its state."""
     constants: dict[str, torch.Tensor]
     """Tensors that are not in ``state_dict``: non-persistent buffers, plain attributes, literals of ``forward``."""
+    program: ExportedProgram | None = None
+    """What the Graph was lowered from, for authors that start from ATen; ``None`` for a Graph made by hand."""
 
 
 def capture_problem(problem: Problem) -> Captured:
@@ -140,7 +142,7 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
     output = pytree.tree_unflatten(user, out_spec)
     _check_plain(output)
     interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, fresh, tuple(writes))
-    return Captured(graph, interface, module, constants)
+    return Captured(graph, interface, module, constants, program)
 
 
 def _fresh(output: FxNode, results: Sequence[Any]) -> tuple[bool, ...]:

@@ -121,7 +121,7 @@ class _Printer:
         for target, slot in interface.writes:
             reached = self.layout.access.get(target.removeprefix("self."), target)
             lines.append(f"{reached}.copy_({shown[slot]})")
-        return [*lines, *wrapped(f"return {_literal(interface.output, shown)}")]
+        return [*lines, *wrapped(f"return {output_code(interface.output, shown)}")]
 
     def _order(self) -> list[int]:
         """Positions that ``forward`` writes a statement for (inputs included), in order."""
@@ -327,15 +327,15 @@ def _slots(output: Any) -> list[int]:
     return [slot for part in parts for slot in _slots(part)]
 
 
-def _literal(output: Any, shown: Sequence[str]) -> str:
+def output_code(output: Any, shown: Sequence[str]) -> str:
     """The output's structure with its tensors' expressions."""
     if isinstance(output, Slot):
         return shown[output.position]
     if isinstance(output, dict):
-        return "{" + ", ".join(f"{value_code(k)}: {_literal(v, shown)}" for k, v in output.items()) + "}"
+        return "{" + ", ".join(f"{value_code(k)}: {output_code(v, shown)}" for k, v in output.items()) + "}"
     if isinstance(output, list):
-        return "[" + ", ".join(_literal(v, shown) for v in output) + "]"
+        return "[" + ", ".join(output_code(v, shown) for v in output) + "]"
     if isinstance(output, tuple):
-        inner = ", ".join(_literal(v, shown) for v in output)
+        inner = ", ".join(output_code(v, shown) for v in output)
         return f"({inner},)" if len(output) == 1 else f"({inner})"
     return value_code(output)
