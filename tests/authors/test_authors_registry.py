@@ -48,11 +48,12 @@ def task() -> Task:
 
 
 def test_built_in_authors_keep_the_contract() -> None:
-    assert authors.names()[:3] == ("inductor", "rewriter", "rewriter+inductor")
-    for name in ("inductor", "rewriter", "rewriter+inductor"):
+    assert authors.names()[:4] == ("inductor", "rewriter", "rewriter+inductor", "inductor-metal")
+    for name in ("inductor", "rewriter", "rewriter+inductor", "inductor-metal"):
         author = authors.get(name)
         assert isinstance(author, Author)
-        assert (author.name, author.trusted, author.targets) == (name, True, frozenset({Target.TORCH}))
+        target = Target.METAL if name == "inductor-metal" else Target.TORCH
+        assert (author.name, author.trusted, author.targets) == (name, True, frozenset({target}))
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "file:", "Rewriter"])
@@ -65,11 +66,14 @@ def test_unknown_names_are_one_line_that_lists_what_there_is(name: str) -> None:
 def test_default_names_follow_the_target() -> None:
     assert authors.default_names(None) == authors.default_names(Target.TORCH)
     assert authors.default_names(None) == ("rewriter", "inductor", "rewriter+inductor")
-    assert authors.default_names(Target.METAL) == ()
+    assert authors.default_names(Target.METAL) == ("inductor-metal",)
+    assert authors.default_names(Target.CUDA) == ()
 
 
 def test_another_package_joins_but_is_never_trusted(entry_points: None) -> None:
-    assert authors.names() == ("inductor", "rewriter", "rewriter+inductor", "broken", "nothing", "stranger")
+    assert authors.names() == (
+        "inductor", "rewriter", "rewriter+inductor", "inductor-metal", "broken", "nothing", "stranger",
+    )  # fmt: skip
     stranger = authors.get("stranger")
     assert isinstance(stranger, Author) and not stranger.trusted
     assert stranger.targets == {Target.CUDA}

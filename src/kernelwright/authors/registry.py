@@ -16,9 +16,9 @@ FILE_PREFIX = "file:"
 
 BUILT_IN: dict[str, str] = {
     "inductor": "kernelwright.authors.inductor:InductorAuthor",
-    "inductor-metal": "kernelwright.authors.inductor_metal.author:InductorMetalAuthor",
     "rewriter": "kernelwright.authors.rewriter.author:RewriterAuthor",
     "rewriter+inductor": "kernelwright.authors.rewriter.author:CompiledRewriterAuthor",
+    "inductor-metal": "kernelwright.authors.inductor_metal.author:InductorMetalAuthor",
 }
 
 
