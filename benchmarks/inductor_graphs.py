@@ -201,7 +201,8 @@ MODELS = (
     Case("attention, scaled", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True) * 2,
          (f32(2, 4, 20, 16), f32(2, 4, 20, 16), f32(2, 4, 20, 16))),
     Case("rotary embedding", rotary, (f32(2, 4, 10, 16), f32(10, 8))),
-    Case("position bias", lambda x: (x - torch.arange(30, dtype=x.dtype, device=x.device)).abs().neg().softmax(-1), (f32(20, 30),)),
+    Case("position bias", lambda x: (x - torch.arange(30, dtype=x.dtype, device=x.device)).abs().neg().softmax(-1),
+         (f32(20, 30),)),
 )  # fmt: skip
 
 LOSSES = (

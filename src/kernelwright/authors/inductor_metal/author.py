@@ -25,6 +25,7 @@ class InductorMetalAuthor:
         written = write_in_child(task.problem)
         return Candidate(
             source=written.source,
+            target=Target.METAL,
             author=self.name,
             title=f"TorchInductor's Metal: {written.summary}",
             explanation=written.explanation,
