@@ -13,6 +13,8 @@ from corpora.ggml.arguments import Arguments, Value, layout
 FILE = "ggml-metal.metal"
 PLAIN = {"max_bias": 0.0, "m0": 0.0, "m1": 0.0, "n_head_log2": 0, "logit_softcap": 0.0}
 """No ALiBi, no soft cap."""
+HALF_INSIDE = 100.0
+"""A factor: answers are float32, but queries and probabilities are rounded to float16 before they are multiplied."""
 
 
 def cases(arguments: Arguments) -> Iterator[Case]:
@@ -61,7 +63,6 @@ def _blocks(arguments: Arguments, masked: bool) -> Case:
         launch(getattr(library, kernel), [queries // down, heads, 1], [32, simdgroups, 1],
                arguments.pack("flash_attn_ext", **known), q, k, v, mask if masked else q, q, q, found, out,
                threadgroup_bytes={0: memory})  # fmt: skip
-        # queries and probabilities are rounded to half: an error of half a unit of float16 in each of many terms
         yield Answer(out, _expected(q, k, v, mask if masked else None), HALF_INSIDE)
 
     constants = {f"FC_flash_attn_ext_{name}": False for name in ("has_sinks", "has_bias", "has_scap", "has_kvpad")}
@@ -70,10 +71,6 @@ def _blocks(arguments: Arguments, masked: bool) -> Case:
     constants |= {"FC_flash_attn_ext_blk_nqptg": down, "FC_flash_attn_ext_blk_ncpsg": across}
     sizes = f"{heads} heads, {queries} by {keys}, {size}" + (", masked" if masked else "")
     return Case(FILE, (kernel, summary), sizes, run, constants)
-
-
-HALF_INSIDE = 100.0
-"""Float16 against float32 in the table of tolerances."""
 
 
 def _one_by_one(arguments: Arguments) -> Case:

@@ -42,10 +42,6 @@ def _soft_max(arguments: Arguments, masked: bool) -> Case:
         out = torch.zeros_like(x)
         known = layout(src0=x, src1=mask, dst=out)
         parameters = arguments.pack("soft_max", **known, scale=0.7, max_bias=0.0, m0=0.0, m1=0.0, n_head_log2=0)
-        if not masked:
-            parameters = arguments.pack(
-                "soft_max", **known | {"ne00": columns}, scale=0.7, max_bias=0.0, m0=0.0, m1=0.0, n_head_log2=0
-            )
         # the scores themselves in place of a mask or sinks mean none
         more = mask if masked else x
         launch(getattr(library, kernel), [rows, heads, 1], [64, 1, 1], parameters, x, more, x, out,
