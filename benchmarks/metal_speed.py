@@ -104,7 +104,8 @@ def ratio(ours: Callable[[], object], eager: Callable[[], object], runs: int) ->
 
 
 def settled(call: Callable[[], object]) -> float:
-    """Median seconds of a few calls, after some that let the threads of whoever ran before go to sleep."""
+    """Median seconds of a few calls, after a rest in which the threads of whoever ran before go to sleep."""
+    time.sleep(0.05)
     for _ in range(4):
         call()
     return statistics.median(seconds(call) for _ in range(7))
