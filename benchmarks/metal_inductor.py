@@ -32,8 +32,8 @@ from kernelwright.schema import Precision
 _NO_OPERATION = "TorchInductor's Metal back end lacks an operation of it"
 _NO_GUARD = "indexing in a decomposition asks torch for a guard of device mps, which its builds for Linux do not have"
 _INACTIVE = (
-    "c10/metal sums 64-bit integers by shuffles that read lanes beyond a threadgroup of fewer than 32 threads; its own "
-    "comment calls that undefined, and 0 on Apple's GPUs in practice"
+    "probably ours: c10/metal sums 64-bit integers by shuffles from lanes that a threadgroup of fewer than 32 threads "
+    "does not have; that is undefined, in practice 0 on Apple's GPUs, and our runtime answers the thread's own value"
 )
 
 EXPLAINED: dict[str, str] = {
@@ -50,7 +50,7 @@ EXPLAINED: dict[str, str] = {
     "hinge embedding": _NO_GUARD,
     "upsample bilinear": "TorchInductor leaves it to ATen as a whole: there is no kernel",
 }
-"""Name of a graph → why it fails through no fault of the Metal room."""
+"""Name of a graph → why it is known to fail."""
 
 
 class Reference(nn.Module):
