@@ -1,6 +1,19 @@
-"""For all tests: hypothesis measures no time, since a busy machine is no bug."""
+"""For all tests: the Metal toolchain, and hypothesis measures no time, since a busy machine is no bug."""
 
+import pytest
 from hypothesis import settings
+
+from kernelwright.metal.errors import ToolchainMissing
+from kernelwright.metal.toolchain import Toolchain, find
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    """The compiler of this machine; tests that compile Metal are skipped where there is none."""
+    try:
+        return find()
+    except ToolchainMissing as error:
+        pytest.skip(str(error))

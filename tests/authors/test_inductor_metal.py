@@ -11,9 +11,7 @@ from torch._inductor.codegen.common import device_codegens
 
 from kernelwright import authors, problems
 from kernelwright.authors import AuthorError, Task
-from kernelwright.metal.errors import ToolchainMissing
 from kernelwright.metal.stand_in import StandIn
-from kernelwright.metal.toolchain import find
 from kernelwright.problems.weights import randomise_constants
 from kernelwright.schema import Candidate, DeviceFacts, Problem, Target
 
@@ -31,14 +29,6 @@ SMALL: dict[str, dict[str, int]] = {
 """Rows, integer inputs, weights with buffers, attention, several outputs: each in a size that a test gets through."""
 
 QUICK = ("level1/02_layer_norm_rows", "level3/06_detection_head")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiler() -> None:
-    try:
-        find()
-    except ToolchainMissing as error:
-        pytest.skip(str(error))
 
 
 def resized(name: str, sizes: dict[str, int]) -> Problem:

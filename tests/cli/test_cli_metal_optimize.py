@@ -8,8 +8,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kernelwright.cli.main import app
-from kernelwright.metal.errors import ToolchainMissing
-from kernelwright.metal.toolchain import find
 
 Invoke = Callable[..., Result]
 
@@ -36,11 +34,7 @@ class ModelNew(torch.nn.Module):
 
 
 @pytest.fixture
-def here(files: Path) -> Path:
-    try:
-        find()
-    except ToolchainMissing as error:
-        pytest.skip(str(error))
+def here(files: Path, toolchain: object) -> Path:
     (files / "metal.py").write_text(CANDIDATE)
     (files / "wrong.py").write_text(CANDIDATE.replace("y[i] =", "y[i + 1] ="))
     return files

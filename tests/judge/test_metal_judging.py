@@ -6,8 +6,6 @@ from kernelwright import platforms
 from kernelwright.judge import JudgeSession, JudgeSettings
 from kernelwright.judge.findings import Stopped
 from kernelwright.judge.metal import MetalWatch
-from kernelwright.metal.errors import ToolchainMissing
-from kernelwright.metal.toolchain import find
 from kernelwright.schema import Candidate, Problem, Status, Target, Verdict
 
 PROBLEM = """
@@ -68,11 +66,7 @@ class ModelNew(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def session():
-    try:
-        find()
-    except ToolchainMissing as error:
-        pytest.skip(str(error))
+def session(toolchain):
     settings = JudgeSettings(time_limit=60.0, unsafe=True)
     problem = Problem(name="sample", format="kernelbench", source=PROBLEM)
     with JudgeSession(problem, platforms.get("cpu"), settings) as session:

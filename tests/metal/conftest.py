@@ -1,18 +1,9 @@
-"""The toolchain, for every test of the Metal room that compiles."""
+"""The compiler for NVIDIA GPUs, for the tests of the Metal room that need it."""
 
 import pytest
 
 from kernelwright.metal.errors import ToolchainMissing
-from kernelwright.metal.toolchain import Toolchain, find, find_for_ptx
-
-
-@pytest.fixture(scope="session")
-def toolchain() -> Toolchain:
-    """The compiler of this machine; tests that compile are skipped where there is none."""
-    try:
-        return find()
-    except ToolchainMissing as error:
-        pytest.skip(str(error))
+from kernelwright.metal.toolchain import Toolchain, find_for_ptx
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -20,13 +20,12 @@ from kernelwright.metal.apple_gpus import modelled_times
 from kernelwright.metal.build import prepare
 from kernelwright.metal.errors import ToolchainMissing
 from kernelwright.metal.reports import Report, ReportKind
+from kernelwright.metal.stand_in import Host
 from kernelwright.metal.stand_in.journal import MOST_INSPECTED
 from kernelwright.metal.toolchain import find
 from kernelwright.metal.work import KernelWork
 from kernelwright.schema import Candidate, Status, Target
 from kernelwright.schema.metal import MetalAccess, MetalBuffer, MetalKernel, MetalWork, ModelledTime
-
-Host = Literal["cpu", "cuda"]
 
 MOST_LAUNCHES = 1_000_000
 """Of one kernel in one call: more is no record of a module's call."""

@@ -12,7 +12,7 @@ from kernelwright.metal.stand_in.device import MPS, Host, MpsDevice
 from kernelwright.metal.stand_in.journal import Journal
 from kernelwright.metal.stand_in.torch_mps import installed
 
-__all__ = ["MPS", "Journal", "MpsDevice", "StandIn"]
+__all__ = ["MPS", "Host", "Journal", "MpsDevice", "StandIn"]
 
 
 class StandIn:
