@@ -1,10 +1,22 @@
 """What an Author is: it is handed a Task and its own Attempts so far, and answers with a Candidate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from kernelwright.schema import Attempt, Candidate, DeviceFacts, Precision, Problem, Target
+from kernelwright.models import Journal, MemoryJournal
+from kernelwright.schema import (
+    Advice,
+    Attempt,
+    Candidate,
+    ContextPiece,
+    DeviceFacts,
+    Exchange,
+    Precision,
+    Problem,
+    Target,
+    Text,
+)
 
 
 class AuthorError(Exception):
@@ -25,6 +37,33 @@ class Task:
     precision: Precision = Precision.STRICT
     target: Target | None = None
     """The language asked for; ``None`` leaves it to the Author."""
+    tries: int = 5
+    """Failures in a row after which the Author is given up on."""
+    context: frozenset[ContextPiece] = frozenset()
+    """Which of the following the Author may be shown; what is not in it is empty."""
+    reference: Text | None = None
+    docs: tuple[Text, ...] = ()
+    peers: tuple[Attempt, ...] = ()
+    """The best correct Attempt of each other Author, best first."""
+    advice: Advice | None = None
+    """About the Author's best Attempt."""
+    journal: Journal = field(default_factory=MemoryJournal, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A Candidate with what it took. Authors that ask no model answer with the Candidate alone."""
+
+    candidate: Candidate | None
+    failure: str = ""
+    """One line, where there is no Candidate: the Attempt is then ``generation_failed``."""
+    exchanges: tuple[Exchange, ...] = ()
+    context: frozenset[ContextPiece] = frozenset()
+    """What was in the prompt."""
+    base: int | None = None
+    """The number of the Attempt that the Candidate sets out to improve."""
+    final: bool = False
+    """The Author cannot go on (its provider refuses its key, say): it is not asked again."""
 
 
 @runtime_checkable
@@ -46,10 +85,10 @@ class Author(Protocol):
         """The languages it can write."""
         ...
 
-    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
+    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | Proposal | None:
         """The next Candidate; ``None`` when there is nothing more to offer.
 
-        ``history`` holds this Author's own Attempts at this Problem so far, oldest first. Raises ``AuthorError`` (one
-        line) when it cannot write one.
+        ``history`` holds this Author's own Attempts at this Problem so far, oldest first. May block for minutes, and is
+        called in a thread of its own. Raises ``AuthorError`` (one line) when it cannot write one.
         """
         ...

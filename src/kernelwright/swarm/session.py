@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from kernelwright.schema import BaselineTiming, Candidate, Verdict
+from kernelwright.schema import BaselineTiming, Candidate, Profile, Verdict
 
 
 class Session(Protocol):
@@ -19,4 +19,8 @@ class Session(Protocol):
 
     def judge(self, candidate: Candidate, *, trusted: bool = False) -> Verdict:
         """The verdict; never raises for what the candidate does."""
+        ...
+
+    def profile(self, candidate: Candidate, *, trusted: bool = False) -> Profile | None:
+        """Where the time of a correct candidate goes; ``None`` where nothing here can tell. Never raises for it."""
         ...
