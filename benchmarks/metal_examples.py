@@ -5,8 +5,9 @@
 Each file of ``examples/metal`` runs as it would on a Mac, on the CPU or on an NVIDIA GPU (``--device cuda``) that
 stands in for it, on the same weights and inputs as its reference in eager mode on that device (fp32, no TF32). Its
 error against float64 must not be more than four times eager's. Times alternate between the two; on the GPU they are
-CUDA events. A time on a CPU or an NVIDIA GPU says nothing about a Mac. Prints a line for each example; ``--out`` writes
-all as JSON. Exit code 0: all agree, 1: one does not, 2: the device is not here.
+CUDA events around one call, with what Python and the stand-in take before each launch, and beside them stands the time
+in kernels alone, from torch.profiler. A time on a CPU or an NVIDIA GPU says nothing about a Mac. Prints a line for each
+example; ``--out`` writes all as JSON. Exit code 0: all agree, 1: one does not, 2: the device is not here.
 """
 
 import argparse
@@ -90,13 +91,19 @@ def one(name: str, path: Path, device: str, runs: int) -> dict[str, Any]:
         "ms": statistics.median(mine for mine, _ in times),
         "eager_ms": statistics.median(other for _, other in times),
         "eager_over_ours": statistics.median(other / mine for mine, other in times),
-    }
+    } | (
+        {"kernels_ms": kernel_milliseconds(ours), "eager_kernels_ms": kernel_milliseconds(theirs)}
+        if device == "cuda"
+        else {}
+    )
 
 
 def line(result: dict[str, Any], where: str) -> str:
     said = "agrees" if result["right"] else "DIFFERS"
     errors = f"error {result['error']:.2e}, eager {result['eager_error']:.2e}"
     times = f"{result['ms']:.4g} ms, eager {result['eager_ms']:.4g} ms, {result['eager_over_ours']:.3g} × eager"
+    if "kernels_ms" in result:
+        times += f"; in kernels {result['kernels_ms']:.4g} ms, eager {result['eager_kernels_ms']:.4g} ms"
     return f"{result['name']}: {said} ({errors}); {times} ({where})"
 
 
@@ -111,6 +118,17 @@ def milliseconds(call: Callable[[], object], device: str) -> float:
     end.record()
     end.synchronize()
     return start.elapsed_time(end)
+
+
+def kernel_milliseconds(call: Callable[[], object], calls: int = 10) -> float:
+    """What the GPU's kernels and copies of one call take, added up."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        for _ in range(calls):
+            call()
+        torch.cuda.synchronize()
+    return sum(event.self_device_time_total for event in seen.key_averages()) / 1e3 / calls
 
 
 def _answer(module: torch.nn.Module, inputs: Any) -> Any:

@@ -10,8 +10,6 @@ import torch
 from kernelwright.metal import compile_shader
 from kernelwright.metal.toolchain import Toolchain
 
-pytestmark = pytest.mark.slow
-
 HEADERS = sorted(path.name for path in (Path(torch.__file__).parent / "include/c10/metal").glob("*.h"))
 
 Draw = Callable[[], torch.Tensor]

@@ -3,6 +3,7 @@
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -115,6 +116,14 @@ def test_a_mac_with_a_gpu_leaves_it_to_torch(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.mps, "compile_shader", lambda source: ("torch's", source))
     assert compile_shader(ADD) == ("torch's", ADD)
+
+
+@pytest.mark.parametrize("argument", [{"includes": [Path()]}, {"constants": {"n": 1}}, {"kernels": ["add"]}])
+def test_what_torch_on_a_mac_does_not_know_is_refused(argument: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(RuntimeError, match=r"torch\.mps\.compile_shader does not know"):
+        compile_shader(ADD, **argument)
 
 
 @pytest.mark.parametrize(("gpu", "check"), [(False, False), (False, True), (True, True)])

@@ -102,6 +102,20 @@ def test_shuffles_that_fill(x: np.ndarray) -> None:
         np.testing.assert_allclose(run(expression, x), expected, err_msg=expression)
 
 
+@pytest.mark.parametrize("group", ["simd", "quad"])
+def test_a_lane_without_a_thread_answers_zero(group: str) -> None:
+    width = {"simd": 32, "quad": 4}[group]
+    source = (
+        f"{HEAD}kernel void k(device float2* out, uint i [[thread_position_in_grid]]) {{\n"
+        f"  out[i].x = {group}_shuffle_down(float(i + 1), 1);\n"
+        f"  out[i].y = {group}_shuffle_and_fill_down(float(i + 1), -1.0f, {width - 1});\n}}\n"
+    )
+    out = torch.full((3, 2), 9.0)
+    metal.compile_shader(source).k(out, threads=3, group_size=3)
+    assert out[:, 0].tolist() == [2, 3, 0]
+    assert out[:, 1].tolist() == [0, -1, -1]
+
+
 def test_votes() -> None:
     x = np.arange(64, dtype=np.int32)
     even = 0x55555555

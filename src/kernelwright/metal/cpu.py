@@ -1,6 +1,5 @@
 """A compiled program on the CPU: what ``library.py`` needs of a device."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,8 +7,8 @@ from kernelwright.metal import inspection, reports, strict
 from kernelwright.metal.arguments import Binding
 from kernelwright.metal.contract import KernelSignature
 from kernelwright.metal.errors import MetalCheckError, MetalRunError
-from kernelwright.metal.guarded import guarded_copies
-from kernelwright.metal.launch import MAX_THREADS, Check, Dispatch, Extent, LoadedProgram, Outcome
+from kernelwright.metal.guarded import contents, guarded_copies
+from kernelwright.metal.launch import MAX_THREADS, Check, Dispatch, LoadedProgram, Outcome
 from kernelwright.metal.program import Program
 from kernelwright.metal.work import Inspection
 
@@ -57,15 +56,36 @@ class CpuKernel:
         runtime = self._loaded.runtime
         with runtime.lock:
             if not self._program.checked:
-                self._finish(dispatch, runtime.launch(self._record, dispatch), dispatch.buffers)
-                return
-            dispatch = replace(dispatch, check=Check.RULES)
-            table = reports.line_table(self._program.library)
-            base = self._loaded.base()
-            runtime.watch(base, base + table.size)
-            with guarded_copies(runtime, binding) as buffers:
-                outcome = runtime.launch(self._record, replace(dispatch, buffers=buffers))
-            self._finish(dispatch, outcome, buffers)
+                outcome = runtime.launch(self._record, dispatch)
+                runtime.take_reports()
+            else:
+                outcome = self._watched(dispatch, binding)
+            self._judge(dispatch, outcome, runtime.threadgroup_bytes_used())
+
+    def _watched(self, dispatch: Dispatch, binding: Binding) -> Outcome:
+        """Runs on copies of the buffers. Raises ``MetalCheckError`` for broken rules."""
+        runtime = self._loaded.runtime
+        base = self._loaded.base()
+        runtime.watch(base, base + reports.line_table(self._program.library).size)
+        with guarded_copies(runtime, binding) as buffers:
+            watched = replace(dispatch, buffers=buffers, check=Check.RULES)
+            outcome = runtime.launch(self._record, watched)
+            found = reports.read_reports(runtime.take_reports(), self._program.library, self._signature, buffers)
+            if any(report.moved for report in found) and not self._uses_absent_lanes(watched, binding):
+                found = [report for report in found if not report.moved]
+        if found:
+            raise MetalCheckError(self._signature.host_name, found)
+        return outcome
+
+    def _uses_absent_lanes(self, done: Dispatch, binding: Binding) -> bool:
+        """Whether another run, in which lanes without a thread answer shuffles with other values, leaves anything else
+        in the buffers than the one that is ``done``."""
+        runtime = self._loaded.runtime
+        with guarded_copies(runtime, binding, write_back=False) as buffers:
+            runtime.launch(self._record, replace(done, buffers=buffers, check=Check.RULES | Check.OTHER_ABSENT))
+            runtime.take_reports()
+            compared = buffers.keys() - binding.pointees.keys()  # lists of addresses differ always
+            return any(contents(buffers[index]) != contents(done.buffers[index]) for index in compared)
 
     def inspect(self, dispatch: Dispatch, binding: Binding, sample: int | None) -> Inspection:
         """Raises ``RuntimeError`` for a program compiled without checks, ``MetalRunError`` for a kernel that broke off
@@ -81,14 +101,6 @@ class CpuKernel:
         if not found.reports and found.outcome is not Outcome.GAVE_UP:
             self._judge(dispatch, found.outcome, found.work.threadgroup_memory)
         return Inspection(found.reports, found.work, found.outcome is Outcome.GAVE_UP)
-
-    def _finish(self, dispatch: Dispatch, outcome: Outcome, buffers: Mapping[int, Extent]) -> None:
-        runtime = self._loaded.runtime
-        used = runtime.threadgroup_bytes_used()
-        found = reports.read_reports(runtime.take_reports(), self._program.library, self._signature, buffers)
-        if found and self._program.checked:
-            raise MetalCheckError(self._signature.host_name, found)
-        self._judge(dispatch, outcome, used)
 
     def _judge(self, dispatch: Dispatch, outcome: Outcome, used: int) -> None:
         """Raises for a launch that broke off, or that used more threadgroup memory (bytes) than a Mac has."""

@@ -61,6 +61,11 @@ def merged(extents: Iterable[Extent]) -> list[Extent]:
     return found
 
 
+def contents(extent: Extent) -> bytes:
+    """What stands there now."""
+    return ctypes.string_at(extent.address, extent.bytes)
+
+
 def _moved(extent: Extent, copies: Iterable[_Copy]) -> Extent:
     for copy in copies:
         start, end = copy.original.address, copy.original.address + copy.original.bytes

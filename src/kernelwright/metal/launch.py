@@ -33,6 +33,8 @@ class Check(IntFlag):
     NONE = 0
     RULES = 1
     COUNTS = 2
+    OTHER_ABSENT = 4
+    """Lanes without a thread answer shuffles with other values than usual."""
 
 
 class Outcome(IntEnum):

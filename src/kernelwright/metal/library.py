@@ -87,7 +87,7 @@ def compile_shader(
     if device != "cpu":
         return _on_an_nvidia_gpu(source, device, check, includes, defines, constants, kernels, file)
     if not check and _has_apple_gpu():
-        return _on_a_mac(source, includes, defines, constants)
+        return _on_a_mac(source, includes, defines, constants, kernels)
     program = build(
         source, checked=check, includes=includes, defines=defines, constants=constants, kernels=kernels, file=file
     )
@@ -125,12 +125,17 @@ def _on_an_nvidia_gpu(
 
 
 def _on_a_mac(
-    source: str, includes: Sequence[Path], defines: Mapping[str, str] | None, constants: Constants | None
+    source: str,
+    includes: Sequence[Path],
+    defines: Mapping[str, str] | None,
+    constants: Constants | None,
+    kernels: Collection[str] | None,
 ) -> Any:
     import torch
 
-    if includes or constants:
-        raise RuntimeError("torch.mps.compile_shader knows neither folders for #include nor function constants")
+    if includes or constants or kernels is not None:
+        what = "folders for #include, function constants or a choice of kernels"
+        raise RuntimeError(f"torch.mps.compile_shader does not know {what}")
     macros = "".join(f"#define {name} {value}\n" for name, value in (defines or {}).items())
     return torch.mps.compile_shader(f"{macros}#line 1\n{source}" if macros else source)
 

@@ -61,12 +61,21 @@ class Report:
         """Often a mistake, but one that the language allows or that need not change a result.
 
         A ``simd_`` or ``quad_`` operation that a part of its SIMD-group reaches works among the active threads (section
-        6.9.2 of the specification). Several threads that write the same place by the same statement do no harm where
-        they write the same value; where they do not, the result depends on the order in which threads run.
+        6.9.2 of the specification). A value moved from a lane without a thread is undefined, but a thread may get one
+        and not use it. Several threads that write the same place by the same statement do no harm where they write the
+        same value; where they do not, the result depends on the order in which threads run.
         """
         if self.kind is ReportKind.DIVERGENCE:
             return self.argument.startswith(("simd_", "quad_"))
+        if self.kind is ReportKind.SHUFFLE:
+            return self.moved
         return self.kind is ReportKind.RACE and self.line == self.other_line and self.message.startswith("write")
+
+    @property
+    def moved(self) -> bool:
+        """A shuffle that moves all values up or down, as reductions do, took one from a lane without a thread."""
+        moving = ("shuffle_down", "shuffle_up", "shuffle_and_fill")
+        return self.kind is ReportKind.SHUFFLE and self.argument.partition("_")[2].startswith(moving)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else ""

@@ -25,7 +25,9 @@ struct KwLaunch {
 };
 
 enum KwOrder { KW_ORDER_ASCENDING = 0, KW_ORDER_DESCENDING = 1, KW_ORDER_SHUFFLED = 2 };
-enum KwCheck { KW_CHECK_NONE = 0, KW_CHECK_RULES = 1, KW_CHECK_COUNTS = 2 };
+// KW_CHECK_OTHER_ABSENT: lanes without a thread answer shuffles with other values than usual, so that two runs differ
+// where such a value is used.
+enum KwCheck { KW_CHECK_NONE = 0, KW_CHECK_RULES = 1, KW_CHECK_COUNTS = 2, KW_CHECK_OTHER_ABSENT = 4 };
 
 // Where an argument of a kernel comes from.
 enum KwArgumentKind {

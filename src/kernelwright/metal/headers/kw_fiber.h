@@ -89,8 +89,8 @@ void kw_next_in_order(struct KwFiber* fiber);
 void kw_spin(void);
 // An atomic operation is about to touch memory; `access`: KwAtomicAccess. Checked programs only.
 void kw_atomic_access(const volatile void* address, kw_u32 bytes, kw_u32 access);
-// A thread asks for the value of a lane that does not take part.
-void kw_bad_shuffle(kw_u32 lane, kw_u32 line, const char* file, const char* name);
+// A thread asks for the value of a lane that does not take part: the byte that all of the answer consists of.
+kw_u32 kw_bad_shuffle(kw_u32 lane, kw_u32 line, const char* file, const char* name);
 #ifdef __cplusplus
 }
 #endif

@@ -75,7 +75,7 @@ template <class F, bool inclusive, class T> KW_FUNC T scan(const Lanes<T>& lanes
   return value;
 }
 
-KW_FUNC void bad_shuffle(uint, uint, const char*, const char*) {}
+KW_FUNC uint bad_shuffle(uint, uint, const char*, const char*) { return 0; }
 
 #else
 
@@ -179,8 +179,8 @@ template <class F, bool inclusive, class T> KW_FUNC T scan(const Lanes<T>& lanes
   return value;
 }
 
-KW_FUNC void bad_shuffle(uint source, uint line, const char* file, const char* name) {
-  kw_bad_shuffle(source, line, file, name);
+KW_FUNC uint bad_shuffle(uint source, uint line, const char* file, const char* name) {
+  return kw_bad_shuffle(source, line, file, name);
 }
 
 #endif

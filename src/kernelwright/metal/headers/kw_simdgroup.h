@@ -27,17 +27,12 @@ struct OddBits {
   template <class T> static KW_FUNC T of(T a, T b) { return T(a ^ b); }
 };
 
-// Where a shuffle reads: a lane, and whether there has to be a thread.
-struct Source {
-  uint lane;
-  bool needed;
-};
-
-// The value of another lane. Without a thread there: the own value, and a report where the function needs one.
-template <class T> KW_FUNC T pick(const Lanes<T>& lanes, Source from, const char* file, uint line, const char* name) {
-  const bool there = lanes.has(from.lane);
-  const T value = lanes[there ? from.lane : lanes.lane];
-  if (!there && from.needed) bad_shuffle(from.lane, line, file, name);
+// The value of another lane. Without a thread there it is undefined: a report, and 0, as Apple's GPUs answer in practice
+// (c10/metal/reduction_utils.h of PyTorch).
+template <class T> KW_FUNC T pick(const Lanes<T>& lanes, uint source, const char* file, uint line, const char* name) {
+  const bool there = lanes.has(source);
+  T value = lanes[there ? source : lanes.lane];
+  if (!there) __builtin_memset(&value, int(bad_shuffle(source, line, file, name)), sizeof(T));
   return value;
 }
 
@@ -46,9 +41,9 @@ struct Segment {
   uint first, place, width;  // its first lane, where in it this thread is, how many lanes
   KW_FUNC Segment(uint lane, uint width) : first(lane & ~(width - 1)), place(lane & (width - 1)), width(width) {}
   // `delta` lanes up or down: the own lane where that leaves the segment.
-  KW_FUNC Source down(uint delta) const { return {place + delta < width ? first + place + delta : first + place, false}; }
-  KW_FUNC Source up(uint delta) const { return {place >= delta ? first + place - delta : first + place, false}; }
-  KW_FUNC Source rotated(uint delta) const { return {first + ((place + delta) & (width - 1)), true}; }
+  KW_FUNC uint down(uint delta) const { return place + delta < width ? first + place + delta : first + place; }
+  KW_FUNC uint up(uint delta) const { return place >= delta ? first + place - delta : first + place; }
+  KW_FUNC uint rotated(uint delta) const { return first + ((place + delta) & (width - 1)); }
 };
 
 template <class T> struct Filled {
@@ -56,22 +51,20 @@ template <class T> struct Filled {
 };
 
 // As if the filling stood behind (down) or before (up) the data, and all moved by `delta` lanes.
-template <class T> KW_FUNC T moved_in(const Lanes<Filled<T>>& lanes, uint source, bool filled) {
-  const Filled<T> found = lanes[lanes.has(source) ? source : lanes.lane];
-  return filled ? found.filling : found.data;
-}
 template <class T>
 KW_FUNC T fill_down(T data, T filling, uint delta, uint width, uint flags, const char* file, uint line, const char* name) {
   const Lanes<Filled<T>> lanes = meet(Filled<T>{data, filling}, flags, file, line, name);
   const Segment segment(lanes.lane, width);
   const uint place = segment.place + delta;
-  return moved_in(lanes, segment.first + (place & (width - 1)), place >= width);
+  const Filled<T> found = pick(lanes, segment.first + (place & (width - 1)), file, line, name);
+  return place >= width ? found.filling : found.data;
 }
 template <class T>
 KW_FUNC T fill_up(T data, T filling, uint delta, uint width, uint flags, const char* file, uint line, const char* name) {
   const Lanes<Filled<T>> lanes = meet(Filled<T>{data, filling}, flags, file, line, name);
   const Segment segment(lanes.lane, width);
-  return moved_in(lanes, segment.first + ((segment.place - delta) & (width - 1)), segment.place < delta);
+  const Filled<T> found = pick(lanes, segment.first + ((segment.place - delta) & (width - 1)), file, line, name);
+  return segment.place < delta ? found.filling : found.data;
 }
 
 KW_FUNC ulong ballot(bool vote, uint flags, const char* file, uint line, const char* name) {
@@ -147,11 +140,11 @@ typedef kw_vote<4> quad_vote;
   KW_SCAN(GROUP, AMONG, prefix_inclusive_product, Product, true)                                                      \
   KW_SCAN(GROUP, AMONG, prefix_exclusive_product, Product, false)                                                     \
   KW_SHUFFLE(GROUP, AMONG, WIDTH, broadcast, broadcast_lane_id,                                                       \
-             (kw::Source{broadcast_lane_id < WIDTH ? segment.first + broadcast_lane_id : ~0u, true}))                 \
+             (broadcast_lane_id < WIDTH ? segment.first + broadcast_lane_id : ~0u))                                    \
   KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle, lane_id,                                                                   \
-             (kw::Source{lane_id < WIDTH ? segment.first + lane_id : ~0u, true}))                                     \
+             (lane_id < WIDTH ? segment.first + lane_id : ~0u))                                                        \
   KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_xor, mask,                                                                  \
-             (kw::Source{(segment.place ^ mask) < WIDTH ? segment.first + (segment.place ^ mask) : ~0u, true}))       \
+             ((segment.place ^ mask) < WIDTH ? segment.first + (segment.place ^ mask) : ~0u))                          \
   KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_down, delta, segment.down(delta))                                           \
   KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_up, delta, segment.up(delta))                                               \
   KW_SHUFFLE(GROUP, AMONG, WIDTH, shuffle_rotate_down, delta, segment.rotated(delta))                                 \

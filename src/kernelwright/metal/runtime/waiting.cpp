@@ -264,8 +264,9 @@ KW_WAITS KwMeeting kw_meet_result(const void* result, kw_u32 bytes, kw_u32 line,
   });
 }
 
-void kw_bad_shuffle(kw_u32 lane, kw_u32 line, const char* file, const char* name) {
+kw_u32 kw_bad_shuffle(kw_u32 lane, kw_u32 line, const char* file, const char* name) {
   Fiber* fiber = this_fiber();
   const Group& group = *group_of(fiber);
   if (!group.quiet && (group.launch->check & KW_CHECK_RULES)) report_shuffle(fiber, lane, line & KW_MEET_LINE, file, name);
+  return group.launch->check & KW_CHECK_OTHER_ABSENT ? 0x40 : 0;  // 3.0 as a float
 }
