@@ -120,6 +120,12 @@ def test_a_reference_without_a_kernel_to_write_is_refused(tmp_path: Path) -> Non
         propose(written_for(tmp_path, "x @ x.mT"))
 
 
+def test_more_buffers_than_metal_has_are_refused(tmp_path: Path) -> None:
+    expression = "torch.cat([(x + k).sum((-1,), keepdim=True) for k in range(40)], -1).unbind(-1)"
+    with pytest.raises(AuthorError, match=r"takes 4\d buffers: Metal has 31"):
+        propose(written_for(tmp_path, f"tuple(y * 2 for y in {expression})"))
+
+
 @slow
 def test_float64_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AuthorError, match="float64"):

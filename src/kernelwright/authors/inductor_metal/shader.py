@@ -23,6 +23,11 @@ RESERVED = frozenset(_WORDS.split())
 """Words that cannot name an argument of a kernel."""
 
 
+def buffers(kernel: Kernel) -> int:
+    """How many buffers the kernel takes."""
+    return len(_PARAMETER.findall(dedent(kernel.source)))
+
+
 def plain_name(operation: str) -> str:
     """``batch_norm`` for ``_native_batch_norm_legit_no_training``: an operation's name without ATen's own affixes."""
     return _NOISE.sub("", _NOISE.sub("", operation.strip("_"))).strip("_")

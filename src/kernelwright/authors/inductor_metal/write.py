@@ -11,10 +11,11 @@ from kernelwright.authors.graph.literals import value_code
 from kernelwright.authors.graph.printer import output_code
 from kernelwright.authors.graph.text import wrapped
 from kernelwright.authors.inductor_metal.process import Written
-from kernelwright.authors.inductor_metal.shader import free, program_text
+from kernelwright.authors.inductor_metal.shader import buffers, free, program_text
 from kernelwright.authors.inductor_metal.statements import LIBRARY, Forward, laid_out
 from kernelwright.authors.inductor_metal.trace import Traced, trace
 from kernelwright.authors.inductor_metal.wrapper import Wrapper, read
+from kernelwright.metal.strict.kernels import MOST_BUFFERS
 from kernelwright.schema import Problem
 
 LAID_OUT = '''
@@ -42,6 +43,9 @@ def print_traced(captured: Captured, traced: Traced) -> Written:
     wrapper = read(traced.code)
     if not wrapper.kernels:
         raise AuthorError("TorchInductor leaves all of the work to ATen: there is no kernel to write")
+    most = max(map(buffers, wrapper.kernels.values()))
+    if most > MOST_BUFFERS:
+        raise AuthorError(f"one of TorchInductor's kernels takes {most} buffers: Metal has {MOST_BUFFERS}")
     weights = {a.source for a in traced.arguments}
     layout = lay_out(captured.module, {name: t for name, t in captured.constants.items() if name in weights})
     forward, entry = _enter(captured, traced, wrapper, layout)
