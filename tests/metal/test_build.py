@@ -51,7 +51,7 @@ def test_constants_are_those_of_the_header():
     assert int(defined["KW_SIMD_WIDTH"]) == launch.SIMD_WIDTH
     values = {name: int(value) for name, value in re.findall(r"(KW_ORDER_\w+|KW_CHECK_\w+) = (\d+)", text)}
     assert values == {f"KW_ORDER_{order.name}": order.value for order in launch.Order} | {
-        f"KW_CHECK_{name}": launch.Check[name].value for name in ("NONE", "RULES", "COUNTS")
+        f"KW_CHECK_{name}": launch.Check[name].value for name in ("NONE", "RULES", "COUNTS", "OTHER_ABSENT")
     }
 
 
