@@ -80,7 +80,7 @@ class Exchange(Record):
     cost_usd: float | None = None
     """``None``: unknown, as for a local model or one without a published price."""
     seconds: float = 0.0
-    """From the first request to the end of the answer, waiting for the limiter excluded."""
+    """In requests: waiting for a turn, or before another request, is left out."""
     requests: int = 1
     """HTTP requests sent, repeated ones included."""
     created: str = ""
