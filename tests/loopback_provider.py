@@ -293,8 +293,10 @@ def _error(request: Request, reply: Reply) -> bytes:
 
 def _error_body(wire: str, status: int, code: str, detail: str) -> Any:
     if wire == "anthropic":
-        kinds = {429: "rate_limit_error", 401: "authentication_error", 400: "invalid_request_error", 404: "not_found_error",
-                 503: "overloaded_error"}  # fmt: skip
+        kinds = {
+            429: "rate_limit_error", 401: "authentication_error", 400: "invalid_request_error",
+            404: "not_found_error", 503: "overloaded_error",
+        }  # fmt: skip
         kind = "billing_error" if code == "insufficient_quota" else kinds.get(status, "api_error")
         said = f"prompt is too long: {detail}" if code == "context_length_exceeded" else detail
         return {"type": "error", "error": {"type": kind, "message": said}}

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import Result
 
 from kernelwright.cli import checks
+from kernelwright.models import PROVIDERS
 from kernelwright.cli.checks import Check, DeviceCheck
 from kernelwright.schema import DeviceFacts
 
@@ -32,9 +33,10 @@ def test_the_page_says_the_same(kernelwright: Invoke) -> None:
 
 
 def test_keys_are_seen_and_never_shown(kernelwright: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variables in checks.PROVIDERS.values():
-        for variable in variables:
+    for provider in PROVIDERS.values():
+        for variable in provider.key_names:
             monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OLLAMA_BASE_URL", "http://127.0.0.1:1/v1")  # where nothing answers
     monkeypatch.setenv("GEMINI_API_KEY", SECRET)
     shown = kernelwright("doctor", "--json")
     providers = {check["name"]: check for check in json.loads(shown.stdout)["providers"]}

@@ -3,14 +3,20 @@
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kernelwright.schema import DeviceFacts, Record, Target
 
+if TYPE_CHECKING:
+    from kernelwright.models.providers import Provider
+
 VERSION_SECONDS = 10.0
+CONNECT_SECONDS = 0.3
 
 
 class Check(Record):
@@ -30,16 +36,6 @@ class DeviceCheck(Record):
     available: bool
     why_not: str | None = None
     facts: DeviceFacts | None = None
-
-
-PROVIDERS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-    "deepseek": ("DEEPSEEK_API_KEY",),
-    "openrouter": ("OPENROUTER_API_KEY",),
-    "ollama": ("OLLAMA_HOST",),
-}
 
 
 def devices() -> tuple[DeviceCheck, ...]:
@@ -82,7 +78,9 @@ def extras() -> tuple[Check, ...]:
     return (
         _package("egglog", "pip install 'kernelwright[rewrite]'"),
         _package("onnxruntime", "pip install 'kernelwright[onnx]'"),
-        _package("triton", "pip install triton" if sys.platform == "linux" else ""),
+        _package("triton", "pip install 'kernelwright[triton]'" if sys.platform == "linux" else ""),
+        _package("pydantic_ai", "pip install 'kernelwright[llm]'", "pydantic-ai-slim"),
+        _package("matplotlib", "pip install 'kernelwright[profile]'"),
         _metal_toolchain(),
     )
 
@@ -122,15 +120,34 @@ def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[
     return tuple(found_targets.values())
 
 
-def providers(environment: Mapping[str, str] = os.environ) -> tuple[Check, ...]:
+def providers() -> tuple[Check, ...]:
     """Which language models could be asked. Names of variables only: what they hold is nobody's business."""
-    found: list[Check] = []
-    for name, variables in PROVIDERS.items():
-        present = [variable for variable in variables if environment.get(variable)]
-        detail = f"{present[0]} is set" if present else f"{' or '.join(variables)} is not set"
-        fix = "" if present else f"export {variables[0]}=…"
-        found.append(Check(name=name, available=bool(present), detail=detail, fix=fix))
-    return tuple(found)
+    from kernelwright.models import PROVIDERS
+
+    return tuple(_provider(provider) for provider in PROVIDERS.values() if provider.default_url)
+
+
+def _provider(provider: "Provider") -> Check:
+    if not provider.needs_key:
+        url = provider.url()
+        there = _listens(url)
+        detail = f"{'answers' if there else 'nothing answers'} at {url}"
+        return Check(name=provider.name, available=there, detail=detail, fix="" if there else "ollama serve")
+    variables = provider.key_names
+    present = [variable for variable in variables if os.environ.get(variable)]
+    detail = f"{present[0]} is set" if present else f"{' or '.join(variables)} is not set"
+    fix = "" if present else f"export {variables[0]}=…"
+    return Check(name=provider.name, available=bool(present), detail=detail, fix=fix)
+
+
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def package_version(name: str) -> str | None:
@@ -163,10 +180,10 @@ def _program(name: str, fix: str) -> Check:
     return Check(name=name, available=True, detail=f"{path}: {release.strip()}")
 
 
-def _package(name: str, fix: str) -> Check:
+def _package(name: str, fix: str, distribution: str = "") -> Check:
     if importlib.util.find_spec(name) is None:
         return Check(name=name, available=False, detail=f"{name} is not installed", fix=fix)
-    return Check(name=name, available=True, detail=package_version(name) or "")
+    return Check(name=name, available=True, detail=package_version(distribution or name) or "")
 
 
 def _metal_toolchain() -> Check:
