@@ -5,8 +5,8 @@ import pytest
 from typer.testing import Result
 
 from kernelwright.cli import checks
-from kernelwright.models import PROVIDERS
 from kernelwright.cli.checks import Check, DeviceCheck
+from kernelwright.models import PROVIDERS
 from kernelwright.schema import DeviceFacts
 
 Invoke = Callable[..., Result]
