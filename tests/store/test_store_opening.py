@@ -36,7 +36,7 @@ def test_home_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_newer_store_is_one_clear_line(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store, store._engine.begin() as connection:
         connection.execute(text("UPDATE store_meta SET value = '99' WHERE key = 'schema_version'"))
-    with pytest.raises(StoreError, match=r"newer Kernelwright \(layout 99, this one reads 1\)") as caught:
+    with pytest.raises(StoreError, match=r"newer Kernelwright \(layout 99, this one reads 2\)") as caught:
         Store.open(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -92,3 +92,11 @@ class Author(Protocol):
         called in a thread of its own. Raises ``AuthorError`` (one line) when it cannot write one.
         """
         ...
+
+
+def waits(author: Author) -> bool:
+    """Whether the Author spends its time waiting for somebody else, a model say: it says so by an attribute ``waits``.
+
+    Such an Author writes while Candidates are judged; one that computes would disturb their timing.
+    """
+    return bool(getattr(author, "waits", False))

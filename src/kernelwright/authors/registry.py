@@ -4,11 +4,11 @@ An entry point's value is ``module:factory``; the factory takes no argument and 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
-from kernelwright.authors.author import Author, AuthorError, Task
+from kernelwright.authors.author import Author, AuthorError, Proposal, Task, waits
 from kernelwright.schema import Attempt, Candidate, Target
 
 ENTRY_POINT_GROUP = "kernelwright.authors"
@@ -38,17 +38,25 @@ class Foreign:
     def targets(self) -> frozenset[Target]:
         return frozenset(self.author.targets)
 
-    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
+    @property
+    def waits(self) -> bool:
+        return waits(self.author)
+
+    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | Proposal | None:
         """The Author's own proposal, signed with the name it is registered under. Its errors become ``AuthorError``."""
         try:
-            candidate = self.author.propose(task, history)
+            answer = self.author.propose(task, history)
         except AuthorError:
             raise
         except Exception as error:
             raise AuthorError(f"{self.name}: {type(error).__name__}: {error}") from error
-        if candidate is not None and not isinstance(candidate, Candidate):
+        if answer is None:
+            return None
+        candidate = answer.candidate if isinstance(answer, Proposal) else answer
+        if not isinstance(candidate, Candidate | None):
             raise AuthorError(f"{self.name}: propose returned {type(candidate).__name__}, not a Candidate")
-        return None if candidate is None else candidate.model_copy(update={"author": self.name})
+        signed = candidate and candidate.model_copy(update={"author": self.name})
+        return replace(answer, candidate=signed) if isinstance(answer, Proposal) else signed
 
 
 def get(name: str) -> Author:

@@ -87,6 +87,8 @@ def _check_version(connection: Connection, url: str) -> None:
             f"the store {url} was written by a newer Kernelwright (layout {found}, this one reads {SCHEMA_VERSION}): "
             "upgrade kernelwright, or set KERNELWRIGHT_HOME to another folder"
         )
+    elif int(found) < SCHEMA_VERSION:  # what is new has its own tables, which are there by now
+        connection.execute(META.update().where(META.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))
 
 
 def _first_line(error: BaseException) -> str:

@@ -11,11 +11,11 @@ from sqlalchemy import Engine, Row, func, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from kernelwright.home import home as default_home
-from kernelwright.schema import Attempt, Budget, Outcome, Record, Run, RunSettings, RunState
+from kernelwright.schema import Advice, Attempt, Budget, Exchange, Outcome, Record, Run, RunSettings, RunState
 from kernelwright.store import connect, records
 from kernelwright.store.errors import NotStoredError, StoreError
 from kernelwright.store.names import run_id
-from kernelwright.store.tables import ATTEMPTS, RUNS
+from kernelwright.store.tables import ADVICE, ATTEMPTS, EXCHANGES, RUNS
 from kernelwright.store.texts import Texts
 
 
@@ -193,6 +193,55 @@ class Store:
                 f"no attempt {attempt_id!r} in this store: `kernelwright show {run}` lists a run's attempts"
             )
         return records.load_attempt(rows[0].record, self._texts)
+
+    # -- calls of models ----------------------------------------------------------------------------------------------
+
+    def add_exchange(self, run_id: str, exchange: Exchange) -> None:
+        """Store one call of a model; when this returns, ``kill -9`` cannot lose it.
+
+        Raises ``StoreError`` for an unknown run and for a key that is taken.
+        """
+        row = {
+            "run": run_id,
+            "key": exchange.key,
+            "model": exchange.model[:255],
+            "status": exchange.status.value,
+            "cost_usd": exchange.cost_usd,
+            "created": exchange.created,
+            "record": records.dump_exchange(exchange, self._texts),
+        }
+        try:
+            self._write(EXCHANGES.insert().values(row))
+        except IntegrityError as error:
+            raise StoreError(f"cannot add call {exchange.key}: the run is unknown or the key is taken") from error
+
+    def exchange(self, run_id: str, key: str) -> Exchange | None:
+        rows = self._read(select(EXCHANGES.c.record).where(EXCHANGES.c.run == run_id, EXCHANGES.c.key == key))
+        return records.load_exchange(rows[0].record, self._texts) if rows else None
+
+    def exchanges(self, run_id: str) -> tuple[Exchange, ...]:
+        """All calls of a run, oldest first."""
+        order = EXCHANGES.c.created, EXCHANGES.c.key
+        rows = self._read(select(EXCHANGES.c.record).where(EXCHANGES.c.run == run_id).order_by(*order))
+        return tuple(records.load_exchange(row.record, self._texts) for row in rows)
+
+    def add_advice(self, run_id: str, advice: Advice) -> None:
+        """Store what an analyst said about an attempt. Raises ``StoreError`` where there is advice about it already."""
+        row = {
+            "run": run_id,
+            "about": advice.about,
+            "analyst": advice.analyst[:255],
+            "record": records.dump_advice(advice, self._texts),
+        }
+        try:
+            self._write(ADVICE.insert().values(row))
+        except IntegrityError as error:
+            said = f"cannot add advice about attempt {run_id}/{advice.about}: the run is unknown, or there is advice"
+            raise StoreError(said) from error
+
+    def advice(self, run_id: str, number: int) -> Advice | None:
+        rows = self._read(select(ADVICE.c.record).where(ADVICE.c.run == run_id, ADVICE.c.about == number))
+        return records.load_advice(rows[0].record, self._texts) if rows else None
 
     # -- texts --------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ A record is kept whole, as the JSON of its pydantic model; the other columns are
 
 from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1
-"""Raise it with every change that an older Kernelwright could not read."""
+SCHEMA_VERSION = 2
+"""Raise it with every change that an older Kernelwright could not read. 2: calls of models, advice, and attempts that
+name them; the records of layout 1 are read as they are."""
 
 METADATA = MetaData()
 
@@ -41,5 +42,26 @@ ATTEMPTS = Table(
     Column("status", String(32), nullable=False),
     Column("candidate", String(64), nullable=True, index=True),
     Column("speedup", Float, nullable=True),
+    Column("record", Text, nullable=False),
+)
+
+EXCHANGES = Table(
+    "exchanges",
+    METADATA,
+    Column("run", String(128), ForeignKey("runs.id"), primary_key=True),
+    Column("key", String(400), primary_key=True),
+    Column("model", String(255), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("cost_usd", Float, nullable=True),
+    Column("created", String(40), nullable=False),
+    Column("record", Text, nullable=False),
+)
+
+ADVICE = Table(
+    "advice",
+    METADATA,
+    Column("run", String(128), ForeignKey("runs.id"), primary_key=True),
+    Column("about", Integer, primary_key=True, autoincrement=False),
+    Column("analyst", String(255), nullable=False),
     Column("record", Text, nullable=False),
 )

@@ -18,6 +18,17 @@ def best_attempt(attempts: Iterable[Attempt]) -> Attempt | None:
     return max(faster, key=_median, default=None)
 
 
+def best_first(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Correct attempts, the fastest against eager first; untimed Metal by its counted work."""
+    return tuple(sorted(attempts, key=_order))
+
+
+def _order(attempt: Attempt) -> tuple[float, float, int]:
+    eager = attempt.verdict.speedup.eager
+    modelled, moved = _modelled(attempt) if attempt.verdict.metal is not None else (0.0, 0)
+    return -eager.median if eager else 0.0, modelled, moved
+
+
 def best_against_eager(attempts: Iterable[Attempt]) -> Attempt | None:
     """The correct attempt with the highest median against eager, among those whose whole interval is above 1.
 

@@ -1,10 +1,11 @@
 """A run with the real rooms behind it: platform, judge and authors looked up by the names in its settings."""
 
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from kernelwright.schema import Budget, Precision, Problem, Run, RunSettings, RunState, Target
+from kernelwright.schema import Budget, ContextPiece, Precision, Problem, Run, RunSettings, RunState, Target
 from kernelwright.swarm.observer import Observer
 
 if TYPE_CHECKING:
@@ -41,9 +42,20 @@ def settings_for(
     )
 
 
-def start_run(settings: RunSettings, store: "Store", observer: Observer | None = None, *, unsafe: bool = False) -> Run:
-    """Optimize one problem from the beginning. ``unsafe``: judge authors nobody vouches for without isolation."""
-    with _swarm(settings, store, observer, unsafe) as swarm:
+def start_run(
+    settings: RunSettings,
+    store: "Store",
+    observer: Observer | None = None,
+    *,
+    unsafe: bool = False,
+    device: AbstractContextManager[object] | None = None,
+    stop: threading.Event | None = None,
+) -> Run:
+    """Optimize one problem from the beginning. ``unsafe``: judge authors nobody vouches for without isolation.
+
+    ``device``, ``stop``: for runs side by side, as ``Swarm`` takes them.
+    """
+    with _swarm(settings, store, observer, unsafe, device, stop) as swarm:
         return swarm.start(settings)
 
 
@@ -69,8 +81,15 @@ def resume_run(
 
 
 @contextmanager
-def _swarm(settings: RunSettings, store: "Store", observer: Observer | None, unsafe: bool) -> Generator["Swarm"]:
-    from kernelwright import authors, platforms
+def _swarm(
+    settings: RunSettings,
+    store: "Store",
+    observer: Observer | None,
+    unsafe: bool,
+    device: AbstractContextManager[object] | None = None,
+    stop: threading.Event | None = None,
+) -> Generator["Swarm"]:
+    from kernelwright import analysis, authors, platforms
     from kernelwright.judge import JudgeSession, JudgeSettings
     from kernelwright.swarm.swarm import Swarm
 
@@ -89,7 +108,16 @@ def _swarm(settings: RunSettings, store: "Store", observer: Observer | None, uns
         timing_budget=_timing_budget(settings.budget),
     )
     with JudgeSession(settings.problem, platform, judge) as session:
-        yield Swarm(store, session, [authors.get(name) for name in settings.authors], task, observer=observer)
+        yield Swarm(
+            store,
+            session,
+            [authors.get(name) for name in settings.authors],
+            task,
+            observer=observer,
+            analyst=analysis.get(settings.analyst) if ContextPiece.PROFILE in settings.context else None,
+            device=device,
+            stop=stop,
+        )
 
 
 def _timing_budget(budget: Budget) -> float:

@@ -1,0 +1,83 @@
+"""Authors at work: those that wait for others in threads of their own, the rest in the caller's.
+
+An author that computes (a compiler, the rewriter) would disturb the timing of whatever is judged meanwhile, so it works
+while nothing is judged. One that waits for a model disturbs nobody.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kernelwright.authors import Author, AuthorError, Proposal, Task, waits
+from kernelwright.schema import Attempt
+
+POLL_SECONDS = 0.2
+"""How long a stop that was asked for elsewhere may go unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an author is asked."""
+
+    author: Author
+    task: Task
+    history: Sequence[Attempt]
+    complete: Callable[[Task], Task] = lambda task: task
+    """What is still to be added to the task, in the thread that writes: an analyst may be a model to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an author came up with."""
+
+    author: Author
+    task: Task
+    proposal: Proposal | None
+    """``None`` where it has nothing more to offer."""
+    seconds: float
+
+
+class Writers:
+    """Hands questions to authors and collects what they write, in the order in which it comes."""
+
+    def __init__(self) -> None:
+        self._done: queue.SimpleQueue[Written] = queue.SimpleQueue()
+
+    def ask(self, question: Question) -> None:
+        """Begins to write. Only an author that computes is finished when this returns."""
+        if waits(question.author):
+            name = f"author {question.author.name}"
+            threading.Thread(target=lambda: self._done.put(written(question)), name=name, daemon=True).start()
+        else:
+            self._done.put(written(question))
+
+    def next(self, seconds: float, stop: threading.Event) -> Written | None:
+        """What was written first of what is there, or comes within ``seconds``; ``None`` otherwise, or on ``stop``."""
+        deadline = time.monotonic() + seconds
+        while not stop.is_set():
+            try:
+                return self._done.get(timeout=max(0.0, min(POLL_SECONDS, deadline - time.monotonic())))
+            except queue.Empty:
+                if time.monotonic() >= deadline:
+                    return None
+        return None
+
+
+def written(question: Question) -> Written:
+    """Whatever an author raises is a proposal without a candidate."""
+    began, task = time.monotonic(), question.task
+    try:
+        task = question.complete(task)
+        answer = question.author.propose(task, question.history)
+        proposal = answer if isinstance(answer, Proposal) or answer is None else Proposal(answer)
+    except AuthorError as error:
+        proposal = Proposal(None, _one_line(str(error)))
+    except Exception as error:  # an author is foreign code
+        proposal = Proposal(None, _one_line(f"{type(error).__name__}: {error}"))
+    return Written(question.author, task, proposal, time.monotonic() - began)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
