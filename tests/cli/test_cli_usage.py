@@ -21,7 +21,7 @@ Invoke = Callable[..., Result]
         (["optimize", "."], "cannot read problem file"),
         (["optimize"], "at least one PROBLEM"),
         (["optimize", "relu.py", "--resume", "x"], "at least one PROBLEM"),
-        (["optimize", "relu.py", "--budget", "soon"], "budget 'soon' is not a time"),
+        (["optimize", "relu.py", "--budget", "soon"], "budget 'soon' is no budget"),
         (["optimize", "relu.py", "--author", "shakespeare"], "no author 'shakespeare'"),
         (["optimize", "relu.py", "--author", "file:gone.py"], "no such candidate file: gone.py"),
         (

@@ -37,13 +37,13 @@ def readable_file(path: str, what: str) -> str:
 def target(name: str | None) -> "Target | None":
     from kernelwright.schema import Target
 
-    return None if name is None else _one_of(Target, name, "target")
+    return None if name is None else one_of(Target, name, "target")
 
 
 def precision(name: str) -> "Precision":
     from kernelwright.schema import Precision
 
-    return _one_of(Precision, name, "precision")
+    return one_of(Precision, name, "precision")
 
 
 def budget(text: str) -> "Budget":
@@ -65,10 +65,13 @@ def platform(name: str | None) -> "Platform":
 
 
 def authors(names: list[str] | None, language: "Target | None") -> tuple[str, ...]:
-    """Author names that exist, or the default ones for the language."""
+    """Author names that exist, or the default ones for the language. ``replay:RUN`` stands for all of that run's."""
     from kernelwright import authors as registry
+    from kernelwright.authors import replay
 
-    chosen = tuple(dict.fromkeys(names or ())) or registry.default_names(language)
+    with usage_errors(LookupError):
+        given = [one for name in names or () for one in replay.expanded(name)]
+    chosen = tuple(dict.fromkeys(given)) or registry.default_names(language)
     if not chosen:
         fail(f"no author writes {language}: name one with --author (file:PATH for a candidate of your own)")
     for name in chosen:
@@ -86,7 +89,8 @@ def store() -> "Store":
         return Store.open()
 
 
-def _one_of(kind: type[Choice], name: str, what: str) -> Choice:
+def one_of(kind: type[Choice], name: str, what: str) -> Choice:
+    """The value of that name."""
     try:
         return kind(name)
     except ValueError:

@@ -12,14 +12,18 @@ from kernelwright.schema import (
     BaselineTiming,
     Budget,
     Candidate,
+    ContextPiece,
     Outcome,
+    Policy,
     Precision,
+    Recommendation,
     Record,
     Run,
     RunState,
     Speedup,
     Status,
     Target,
+    Usage,
     Verdict,
 )
 from kernelwright.store import RunSummary
@@ -44,6 +48,10 @@ class AttemptLine(Record):
     speedup: Speedup
     write_seconds: float
     judge_seconds: float
+    model_calls: int
+    cost_usd: float | None
+    context: tuple[ContextPiece, ...]
+    base: int | None
 
     @classmethod
     def of(cls, attempt: Attempt) -> Self:
@@ -59,6 +67,10 @@ class AttemptLine(Record):
             speedup=verdict.speedup,
             write_seconds=attempt.write_seconds,
             judge_seconds=attempt.judge_seconds,
+            model_calls=len(attempt.exchanges),
+            cost_usd=attempt.cost_usd,
+            context=tuple(sorted(attempt.context)),
+            base=attempt.base,
         )
 
 
@@ -130,6 +142,10 @@ class ShowRunObject(JsonObject):
     precision: Precision
     platform: str
     tries: int
+    rounds: int
+    policy: Policy
+    context: tuple[ContextPiece, ...]
+    analyst: str
     elapsed_seconds: float
     outcome: Outcome | None
     attempts: tuple[AttemptLine, ...]
@@ -150,6 +166,10 @@ class ShowRunObject(JsonObject):
             precision=settings.precision,
             platform=settings.platform,
             tries=settings.tries,
+            rounds=settings.rounds,
+            policy=settings.policy,
+            context=tuple(sorted(settings.context)),
+            analyst=settings.analyst,
             elapsed_seconds=run.elapsed_seconds,
             outcome=run.outcome,
             attempts=tuple(AttemptLine.of(a) for a in attempts),
@@ -170,10 +190,17 @@ class ShowAttemptObject(JsonObject):
     diff: str
     write_seconds: float
     judge_seconds: float
+    exchanges: tuple[str, ...]
+    usage: Usage
+    cost_usd: float | None
+    context: tuple[ContextPiece, ...]
+    base: int | None
+    recommendation: Recommendation | None
 
     @classmethod
     def of(cls, attempt: Attempt, diff: str) -> Self:
-        return cls(id=attempt.id, diff=diff, **{name: getattr(attempt, name) for name in Attempt.model_fields})
+        fields = {name: getattr(attempt, name) for name in Attempt.model_fields}
+        return cls(id=attempt.id, diff=diff, **(fields | {"context": tuple(sorted(attempt.context))}))
 
 
 class DoctorObject(JsonObject):

@@ -1,21 +1,24 @@
 """``kernelwright optimize``: problems in, verified faster modules out."""
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kernelwright.cli import options
+from kernelwright.cli import options, swarm_options
 from kernelwright.cli.usage import INTERRUPTED, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from kernelwright.schema import Attempt, Run, RunSettings
     from kernelwright.store import Store
     from kernelwright.swarm import Observer
 
 DEFAULT_BUDGET = "5m"
+_SWARM = ("independent", None, None, None, "rules", 5, 3, 8, 0)
+"""The defaults of what is said about the swarm, in the order in which ``swarm_options.settings`` takes it."""
 
 
 def optimize(
@@ -24,8 +27,22 @@ def optimize(
     target: options.Target = None,
     author: Annotated[list[str] | None, typer.Option(help="Who writes; may be repeated.", metavar="NAME")] = None,
     budget: Annotated[
-        str | None, typer.Option(help=f"Per problem: 5m, 90s, 20 (attempts) or 20,5m.  [default: {DEFAULT_BUDGET}]")
+        str | None,
+        typer.Option(
+            help=f"Per problem: 5m, 90s, 20 (attempts), $2, or several: 20,5m,$2.  [default: {DEFAULT_BUDGET}]"
+        ),
     ] = None,
+    swarm: swarm_options.Swarm = None,
+    policy: swarm_options.Policy = "independent",
+    context: swarm_options.Context = None,
+    reference: swarm_options.Reference = None,
+    docs: swarm_options.Docs = None,
+    analyst: swarm_options.Analyst = "rules",
+    tries: swarm_options.Tries = 5,
+    rounds: swarm_options.Rounds = 3,
+    parallel: swarm_options.Parallel = 8,
+    seed: swarm_options.Seed = 0,
+    at_once: Annotated[int, typer.Option(help="Problems that are worked on side by side.", min=1)] = 1,
     precision: options.Precision = "strict",
     platform: options.Platform = None,
     out: Annotated[str, typer.Option(help="Where winners are written.", metavar="DIR")] = "kernelwright-out",
@@ -41,16 +58,19 @@ def optimize(
 
     if bool(problems) == (resume is not None):
         fail("name at least one PROBLEM file, or a run to go on with: --resume RUN")
-    if resume is not None and (target, author, precision, platform) != (None, None, "strict", None):
-        fail("a resumed run keeps its own target, authors, precision and platform: only --budget can be new")
+    given_swarm = (policy, context, reference, docs, analyst, tries, rounds, parallel, seed)
+    fixed = (target, author, swarm, precision, platform, *given_swarm)
+    if resume is not None and fixed != (None, None, None, "strict", None, *_SWARM):
+        fail("a resumed run keeps its own target, authors, precision, platform and swarm: only --budget can be new")
     folder = _folder(out)
     with given.store() as store, output.quiet_stdout() if as_json else nullcontext():
         work = _Work(store, folder, unsafe=unsafe, quiet=quiet)
         if resume is not None:
             work.resume(resume, budget)
         else:
-            for settings in _all_settings(problems or [], target, author, budget, precision, platform):
-                work.start(settings)
+            names = [*(author or ()), *(swarm_options.members(swarm) if swarm is not None else ())]
+            fields = swarm_options.settings(*given_swarm)
+            work.start(_all_settings(problems or [], target, names, budget, precision, platform, fields), at_once)
     if as_json:
         output.print_object(work.as_object())
     else:
@@ -60,22 +80,24 @@ def optimize(
 def _all_settings(
     problems: list[str],
     target: str | None,
-    author: list[str] | None,
-    *rest: str | None,
+    author: list[str],
+    budget: str | None,
+    precision: str,
+    platform: str | None,
+    swarm: "dict[str, Any]",
 ) -> "list[RunSettings]":
     """Everything is checked before the first run begins."""
     from kernelwright.cli import given
     from kernelwright.schema import RunSettings
 
-    budget, precision, platform = rest
     language = given.target(target)
     spend = given.budget(budget or DEFAULT_BUDGET)
-    rule = given.precision(precision or "strict")
+    rule = given.precision(precision)
     read = [given.problem(path) for path in problems]
     device = given.platform(platform).name
     names = given.authors(author, language)
     return [
-        RunSettings(problem=p, target=language, authors=names, budget=spend, precision=rule, platform=device)
+        RunSettings(problem=p, target=language, authors=names, budget=spend, precision=rule, platform=device, **swarm)
         for p in read
     ]
 
@@ -97,10 +119,14 @@ class _Work:
         self._store, self._folder, self._unsafe, self._quiet = store, folder, unsafe, quiet
         self._done: list[tuple[Run, tuple[Attempt, ...], Path | None]] = []
 
-    def start(self, settings: "RunSettings") -> None:
+    def start(self, all_settings: "list[RunSettings]", at_once: int) -> None:
         from kernelwright.swarm.start import start_run
 
-        self._run(lambda observer: start_run(settings, self._store, observer, unsafe=self._unsafe))
+        if at_once > 1 and len(all_settings) > 1:
+            self._side_by_side(all_settings, at_once)
+            return
+        for settings in all_settings:
+            self._run(lambda observer, s=settings: start_run(s, self._store, observer, unsafe=self._unsafe))
 
     def resume(self, run_id: str, budget: str | None) -> None:
         from kernelwright.cli import given
@@ -115,29 +141,60 @@ class _Work:
         given.authors(list(settings.authors), settings.target)
         self._run(lambda observer: resume_run(run_id, self._store, observer, budget=more, unsafe=self._unsafe))
 
+    def _side_by_side(self, all_settings: "list[RunSettings]", at_once: int) -> None:
+        """One line for each event, for a live table shows one run."""
+        from kernelwright.report import LinesObserver
+        from kernelwright.swarm import Silent
+        from kernelwright.swarm.campaign import Shared, Start, side_by_side
+        from kernelwright.swarm.start import start_run
+
+        def begin(settings: "RunSettings") -> Start:
+            observer = Silent() if self._quiet else LinesObserver(prefix=f"{settings.problem.name}: ")
+
+            def start(shared: Shared) -> "Run":
+                return start_run(
+                    settings, self._store, observer, unsafe=self._unsafe, device=shared.device, stop=shared.stop
+                )
+
+            return start
+
+        with self._orderly(lambda: None):
+            runs = side_by_side([begin(settings) for settings in all_settings], at_once)
+        for run in runs:
+            self._keep(run)
+
     def _run(self, go: "Callable[[Observer], Run]") -> None:
+        observer, close = self._observer()
+        with self._orderly(close):
+            run = go(observer)
+        self._keep(run)
+
+    @contextmanager
+    def _orderly(self, close: "Callable[[], None]") -> "Generator[None]":
+        """Interruptions and problems that do not run end the command in one line."""
         import sys
 
         from kernelwright.cli.usage import usage_errors
-        from kernelwright.cli.winners import write_winner
         from kernelwright.judge.reference.client import ReferenceFailed
         from kernelwright.schema import ProblemError
-        from kernelwright.swarm import SwarmInterruptedError
 
-        observer, close = self._observer()
         try:
             with usage_errors(ProblemError, ReferenceFailed):
-                run = go(observer)
-        except SwarmInterruptedError as stopped:
+                yield
+        except KeyboardInterrupt as stopped:
             close()
-            again = f"kernelwright optimize --resume {stopped.run_id}" + (" --unsafe" if self._unsafe else "")
-            print(f"kernelwright: interrupted, every verdict is stored; go on with: {again}", file=sys.stderr)
-            raise typer.Exit(INTERRUPTED) from None
-        except KeyboardInterrupt:
-            print("kernelwright: interrupted before the run began", file=sys.stderr)
+            for run_id in _stopped_runs(stopped):
+                again = f"kernelwright optimize --resume {run_id}" + (" --unsafe" if self._unsafe else "")
+                print(f"kernelwright: interrupted, every verdict is stored; go on with: {again}", file=sys.stderr)
+            if not _stopped_runs(stopped):
+                print("kernelwright: interrupted before the run began", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
         finally:
             close()
+
+    def _keep(self, run: "Run") -> None:
+        from kernelwright.cli.winners import write_winner
+
         attempts = self._store.attempts(run.id)
         self._done.append((run, attempts, write_winner(run, attempts, self._folder, [p for *_, p in self._done])))
 
@@ -172,6 +229,15 @@ class _Work:
         from kernelwright.cli.objects import OptimizeObject, OptimizeResult
 
         return OptimizeObject(results=tuple(OptimizeResult.of(*done) for done in self._done)).to_json()
+
+
+def _stopped_runs(stopped: KeyboardInterrupt) -> tuple[str, ...]:
+    from kernelwright.swarm import SwarmInterruptedError
+    from kernelwright.swarm.campaign import CampaignInterruptedError
+
+    if isinstance(stopped, CampaignInterruptedError):
+        return stopped.run_ids
+    return (stopped.run_id,) if isinstance(stopped, SwarmInterruptedError) else ()
 
 
 def _number(run: "Run") -> int | None:

@@ -16,6 +16,9 @@ def show(
     name: Annotated[str, typer.Argument(metavar="RUN|ATTEMPT", help="A run's id, or RUN/NUMBER for an attempt.")],
     *,
     artifact: Annotated[str | None, typer.Option(help="Print one artifact of an attempt.", metavar="NAME")] = None,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="Print what an attempt's models were shown and what they answered.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show a run with its attempts, or an attempt: verdict, source, artifacts, diff to the reference."""
@@ -24,8 +27,12 @@ def show(
 
     if artifact is not None and as_json:
         fail("--artifact prints the artifact itself: leave --json away (the object holds every artifact)")
+    if transcript and (as_json or "/" not in name):
+        fail("--transcript prints the calls of one attempt: kernelwright show RUN/NUMBER --transcript")
     with given.store() as store, usage_errors(NotStoredError):
-        if "/" in name:
+        if transcript:
+            _show_transcript(store, name)
+        elif "/" in name:
             _show_attempt(store, name, artifact, as_json)
         elif artifact is not None:
             fail(f"--artifact needs an attempt: kernelwright show {name}/NUMBER --artifact {artifact}")
@@ -62,3 +69,14 @@ def _show_attempt(store: "Store", name: str, artifact: str | None, as_json: bool
         output.print_object(ShowAttemptObject.of(attempt, diff_to_reference(problem, attempt)).to_json())
     else:
         output.print_rich(attempt_view(problem, attempt))
+
+
+def _show_transcript(store: "Store", name: str) -> None:
+    from kernelwright.cli import output
+    from kernelwright.report import transcript_view
+
+    attempt = store.attempt(name)
+    found = [store.exchange(attempt.run, key) for key in attempt.exchanges]
+    if not found:
+        fail(f"attempt {name} asked no model: {attempt.author} wrote it")
+    output.print_rich(transcript_view([exchange for exchange in found if exchange is not None]))

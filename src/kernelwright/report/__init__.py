@@ -4,6 +4,7 @@ from kernelwright.report.attempt import attempt_view, diff_to_reference
 from kernelwright.report.export import export_svg
 from kernelwright.report.observers import LinesObserver, LiveObserver
 from kernelwright.report.run import live_table, result_table, run_view, runs_table
+from kernelwright.report.transcript import transcript_view
 from kernelwright.report.verdict import verdict_view
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "result_table",
     "run_view",
     "runs_table",
+    "transcript_view",
     "verdict_view",
 ]

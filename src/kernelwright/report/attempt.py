@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kernelwright.report import words
+from kernelwright.report.transcript import tokens
 from kernelwright.report.verdict import verdict_view
 from kernelwright.schema import Attempt, Problem
 
@@ -31,6 +32,16 @@ def attempt_view(problem: Problem, attempt: Attempt) -> RenderableType:
     facts.add_row(
         "written in", f"{words.seconds(attempt.write_seconds)}, judged in {words.seconds(attempt.judge_seconds)}"
     )
+    if attempt.exchanges:
+        facts.add_row(
+            "calls of models", f"{len(attempt.exchanges)}, {tokens(attempt.usage)}, {words.cost(attempt.cost_usd)}"
+        )
+    if attempt.context:
+        facts.add_row("was shown", ", ".join(sorted(attempt.context)))
+    if attempt.base is not None:
+        facts.add_row("sets out from", f"attempt {attempt.base}")
+    if attempt.recommendation is not None:
+        facts.add_row("was advised", Text(attempt.recommendation.change))
     artifacts = attempt.verdict.artifacts
     if artifacts:
         facts.add_row("artifacts", Text(", ".join(artifacts)))

@@ -15,8 +15,9 @@ from kernelwright.schema import UNTIMED, Attempt, BaselineTiming, Run
 class LinesObserver:
     """One line per event on ``file`` (default: standard error)."""
 
-    def __init__(self, file: IO[str] | None = None) -> None:
-        self._file = file
+    def __init__(self, file: IO[str] | None = None, prefix: str = "") -> None:
+        """``prefix``: what stands before each line, where several runs write to the same place."""
+        self._file, self._prefix = file, prefix
 
     def run_started(self, run: Run, attempts: tuple[Attempt, ...]) -> None:
         self._say(
@@ -38,6 +39,8 @@ class LinesObserver:
             parts.append(f"{words.times_plain(verdict.speedup.eager)} vs eager")
         if verdict.speedup.best_baseline is not None:
             parts.append(f"{words.times_plain(verdict.speedup.best_baseline)} {words.versus(verdict.speedup)}")
+        if attempt.exchanges:
+            parts.append(words.cost(attempt.cost_usd))
         if best is not None and best.number == attempt.number:
             parts.append("best so far")
         self._say(" · ".join(filter(None, parts)))
@@ -54,7 +57,7 @@ class LinesObserver:
         self._say(f"  {name}{number} after {words.seconds(run.elapsed_seconds)}")
 
     def _say(self, line: str) -> None:
-        print(line, file=self._file or sys.stderr, flush=True)
+        print(self._prefix + line, file=self._file or sys.stderr, flush=True)
 
 
 class LiveObserver:
@@ -66,6 +69,7 @@ class LiveObserver:
         self._baselines: tuple[BaselineTiming, ...] = ()
         self._best: Attempt | None = None
         self._doing = ""
+        self._writing: dict[str, None] = {}
         self._began = 0.0
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
 
@@ -79,15 +83,18 @@ class LiveObserver:
         self._baselines = baselines
 
     def attempt_started(self, number: int, author: str) -> None:
-        self._doing = f"attempt {number}: {author}"
+        self._writing[author] = None
 
     def attempt_finished(self, attempt: Attempt, best: Attempt | None) -> None:
+        self._writing.pop(attempt.author, None)
         self._attempts.append(attempt)
         self._best = best
 
-    def author_finished(self, author: str, reason: str) -> None: ...
+    def author_finished(self, author: str, reason: str) -> None:
+        self._writing.pop(author, None)
 
     def run_finished(self, run: Run) -> None:
+        self._writing.clear()
         self._doing = "done"
         self.close()
 
@@ -99,6 +106,5 @@ class LiveObserver:
         if self._run is None:
             return ""
         elapsed = time.monotonic() - self._began
-        return live_table(
-            self._run, self._attempts, self._baselines, elapsed=elapsed, doing=self._doing, best=self._best
-        )
+        doing = f"at work: {', '.join(self._writing)}" if self._writing else self._doing
+        return live_table(self._run, self._attempts, self._baselines, elapsed=elapsed, doing=doing, best=self._best)

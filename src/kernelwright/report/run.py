@@ -24,7 +24,9 @@ def live_table(
     """Authors × attempts, the best so far, time spent. ``elapsed`` in seconds, ``doing`` in a few words."""
     head = Text.assemble((run.settings.problem.name, "bold"), (f"  {run.id}", "dim"))
     foot = Text.assemble(("best so far  ", "dim"), _leader(best, baselines))
-    clock = Text(f"{words.spent(run.settings.budget, elapsed, len(attempts))}   {doing}", style="dim")
+    budget = run.settings.budget
+    spent = words.spent(budget, elapsed, len(attempts)) + words.spent_on_models(budget, attempts)
+    clock = Text(f"{spent}   {doing}", style="dim")
     return Panel(
         Group(_baselines_line(baselines), attempts_table(attempts, best), foot, clock), title=head, title_align="left"
     )
@@ -79,7 +81,11 @@ def run_view(run: Run, attempts: Sequence[Attempt]) -> RenderableType:
     facts.add_row("platform", settings.platform)
     facts.add_row("precision", settings.precision.value)
     facts.add_row("authors", Text(", ".join(settings.authors)))
-    facts.add_row("spent", words.spent(settings.budget, run.elapsed_seconds, len(attempts)))
+    facts.add_row("policy", settings.policy.value)
+    if settings.context:
+        facts.add_row("context", ", ".join(sorted(settings.context)))
+    spent = words.spent(settings.budget, run.elapsed_seconds, len(attempts))
+    facts.add_row("spent", spent + words.spent_on_models(settings.budget, attempts))
     parts: list[RenderableType] = [facts]
     winner = None
     if outcome is not None:

@@ -1,8 +1,10 @@
 """How numbers and states are written, everywhere the same."""
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
-from kernelwright.schema import Budget, Call, Interval, Speedup, Status
+from kernelwright.schema import Attempt, Budget, Call, Interval, Speedup, Status
 
 BASELINE_NAMES = {
     "eager": "eager",
@@ -62,6 +64,22 @@ def spent(budget: Budget, elapsed: float, attempts: int) -> str:
     time = seconds(elapsed) + (f" of {seconds(budget.seconds)}" if budget.seconds is not None else "")
     number = str(attempts) + (f" of {budget.attempts}" if budget.attempts is not None else "")
     return f"{time} · {number} attempt{'s' if number != '1' else ''}"
+
+
+def cost(dollars: float | None) -> str:
+    """``$0.0123``; ``cost unknown`` where a model has no published price."""
+    return "cost unknown" if dollars is None else f"${dollars:.4f}" if dollars < 1 else f"${dollars:.2f}"
+
+
+def spent_on_models(budget: Budget, attempts: Sequence[Attempt]) -> str:
+    """`` · $0.12 of $2.00``, empty where no model was asked."""
+    calls = [attempt for attempt in attempts if attempt.exchanges]
+    if not calls:
+        return ""
+    unknown = sum(attempt.cost_usd is None for attempt in calls)
+    text = f" · {cost(sum(attempt.cost_usd or 0.0 for attempt in calls))}"
+    text += f" of {cost(budget.dollars)}" if budget.dollars is not None else ""
+    return text + (f" and {unknown} of unknown cost" if unknown else "")
 
 
 def versus(speedup: Speedup) -> str:

@@ -1,11 +1,12 @@
-"""Many problems at once on one device: while one run's authors wait for their models, another run's candidate is judged."""
+"""Many problems on one device: while authors of one run wait for models, a candidate of another run is judged."""
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from kernelwright.schema import Run
+from kernelwright.swarm.swarm import SwarmInterruptedError
 
 POLL_SECONDS = 0.2
 """How long Ctrl-C may go unnoticed: Python hands it to the main thread only, which waits for the others."""
@@ -24,10 +25,19 @@ class Shared:
 Start = Callable[[Shared], Run]
 
 
+class CampaignInterruptedError(KeyboardInterrupt):
+    """Ctrl-C, while runs went on side by side. Each of ``run_ids`` can be resumed."""
+
+    def __init__(self, run_ids: Sequence[str]) -> None:
+        super().__init__(f"interrupted: {len(run_ids)} runs can be resumed")
+        self.run_ids = tuple(run_ids)
+
+
 def side_by_side(starts: Sequence[Start], at_once: int) -> list[Run]:
     """The finished runs, in the order of ``starts``; at most ``at_once`` under way at a time.
 
-    Raises what the first failing run raised, and ``KeyboardInterrupt`` on Ctrl-C, after all runs have come to a stop.
+    Where one fails the others stop, and its error is raised; on Ctrl-C all stop, and ``CampaignInterruptedError`` is
+    raised. Judgements that are under way come to their end first.
     """
     shared = Shared()
 
@@ -39,10 +49,17 @@ def side_by_side(starts: Sequence[Start], at_once: int) -> list[Run]:
     with ThreadPoolExecutor(at_once, thread_name_prefix="run") as pool:
         runs: list[Future[Run]] = [pool.submit(guarded, start) for start in starts]
         try:
-            while not (done := wait(runs, POLL_SECONDS, FIRST_EXCEPTION)).not_done == set():
-                if any(run.exception() is not None for run in done.done):
-                    break
-        finally:
-            if not all(run.done() for run in runs) or any(run.exception() for run in runs):
-                shared.stop.set()
+            pending = set(runs)
+            while pending:
+                done, pending = wait(pending, POLL_SECONDS)
+                if any(run.exception() is not None for run in done):
+                    shared.stop.set()
+        except KeyboardInterrupt:
+            shared.stop.set()
+    errors = [error for run in runs if (error := run.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, KeyboardInterrupt):
+            raise error
+    if errors:
+        raise CampaignInterruptedError([error.run_id for error in errors if isinstance(error, SwarmInterruptedError)])
     return [run.result() for run in runs]
