@@ -5,7 +5,7 @@ from collections import defaultdict
 from kernelwright.judge.profiling.draw import GRID, INK, MUTED, figure, plain_axes, png, safe
 from kernelwright.judge.profiling.events import Event, Trace
 from kernelwright.judge.profiling.marks import CALL
-from kernelwright.judge.profiling.operations import own_times
+from kernelwright.judge.profiling.operations import own_times, short_name
 from kernelwright.schema import Picture
 
 DEEPEST = 4
@@ -37,7 +37,7 @@ def timeline(trace: Trace, title: str) -> Picture:
         axes.broken_barh(spans, (place - 0.4, 0.8), facecolors=shades, edgecolor="white", linewidth=0.5)
         for name, start, took in bars:
             room = int(took / length * PIXELS / PIXELS_A_LETTER) - 1
-            label = safe(_base(name), max(room, FEWEST_LETTERS))
+            label = safe(short_name(name), max(room, FEWEST_LETTERS))
             if room >= min(len(label), FEWEST_LETTERS):
                 axes.text((start + took / 2) * scale, place, label, ha="center", va="center",
                           color="white" if name in colours else INK, fontsize=10.5, clip_on=True)  # fmt: skip
@@ -57,7 +57,7 @@ def timeline(trace: Trace, title: str) -> Picture:
 def _legend(axes: "object", colours: dict[str, str]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colour, label=safe(_base(name), 38)) for name, colour in colours.items()]
+    handles = [Patch(color=colour, label=safe(short_name(name), 38)) for name, colour in colours.items()]
     axes.figure.legend(  # type: ignore[attr-defined]
         handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10.5, labelcolor=INK
     )
@@ -109,11 +109,3 @@ def _colours(trace: Trace, call: Event) -> dict[str, str]:
     longest = sorted(took, key=lambda name: -took[name])[: len(COLOURS)]
     least = sum(took.values()) / 100
     return dict(zip([name for name in longest if took[name] >= least], COLOURS, strict=False))
-
-
-def _base(name: str) -> str:
-    """A kernel's name without its return type, namespaces and template arguments; an operator's without ``aten``."""
-    if "<" not in name and "(" not in name:
-        return name.removeprefix("aten::")
-    head = name.removeprefix("void ").split("<")[0].split("(")[0]
-    return head.split("::")[-1] or name

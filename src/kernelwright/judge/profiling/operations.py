@@ -126,6 +126,14 @@ def milliseconds(operation: Operation) -> float:
     return operation.device_ms if operation.device_ms is not None else operation.host_ms or 0.0
 
 
+def short_name(name: str) -> str:
+    """A kernel's name without return type, namespaces and template arguments; an operator's without ``aten``."""
+    if "<" not in name and "(" not in name:
+        return name.removeprefix("aten::")
+    head = name.removeprefix("void ").split("<")[0].split("(")[0].strip()
+    return head.split("::")[-1] or name
+
+
 def _longest(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """The short ones beyond a bound become one."""
     kept = sorted(operations, key=milliseconds, reverse=True)

@@ -12,7 +12,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch.autograd.profiler_util import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from kernelwright.judge.profiling.marks import (
@@ -92,7 +91,7 @@ def _pack(found: Sequence[Any]) -> dict[str, Any]:
 
 def _kind(event: Any) -> int | None:
     """``None`` for what is no work of its own: marks that the profiler repeats on the device's time line."""
-    name, on_device = event.name(), event.device_type() == DeviceType.CUDA
+    name, on_device = event.name(), event.device_type().name == "CUDA"
     if event.is_user_annotation():
         if on_device:
             return None
