@@ -207,6 +207,7 @@ CASES: list[tuple[str, Bottleneck, Profile, float, str]] = [
         3.0,
         "9 times",
     ),
+    ("every byte once (Metal)", Bottleneck.AT_THE_LIMIT, metal(metal_kernel()), 1.0, "Stop saving bytes in k"),
     (
         "passes around the products",
         Bottleneck.MEMORY,

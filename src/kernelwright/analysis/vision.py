@@ -130,7 +130,8 @@ def _number(value: Any, what: str) -> tuple[float, bool]:
     """A number, and whether it is a percentage. Raises ``UnusableAnswerError``."""
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value), False
-    match = _NUMBER.search(value) if isinstance(value, str) else None
+    text = value if isinstance(value, str) else ""
+    match = _NUMBER.search(text)
     if match is None:
         raise UnusableAnswerError(f"the answer's {what} is no number")
-    return float(match.group()), "%" in value
+    return float(match.group()), "%" in text

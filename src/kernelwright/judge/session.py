@@ -160,6 +160,7 @@ class JudgeSession:
             construction_fd=self._construction_fd,
             reference=self._reference,
             sandbox=self._sandbox,
+            screenshots=self.settings.screenshots,
             remembered=self._remembered,
             spawn=lambda: self._spawn(trusted),
             judge=lambda: self.judge(candidate, trusted=trusted),

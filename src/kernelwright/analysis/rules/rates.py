@@ -11,6 +11,7 @@ FAR = 1.5
 """Time over the bound from which on it is worth to look for the cause."""
 SEVERAL = 2
 REREAD, MOST_OF_CACHE = 4.0, 4.0
+ONCE = 1.1
 OTHER_PASSES = 0.4
 FUSED = 4.0
 HALF_OF_PEAK, MOST_OF_TUNING = 2.0, 4.0
@@ -149,6 +150,19 @@ def _dominates(reading: Reading) -> Sign | None:
     )
 
 
+def _metal_once(reading: Reading) -> Sign | None:
+    """One Metal kernel asks for each byte once."""
+    kernels = reading.metal.kernels if reading.metal else ()
+    if len(kernels) != 1 or not 0 < _asked(kernels[0]) <= ONCE * _distinct(kernels[0]) or not reading.memory_bound:
+        return None
+    return Sign(
+        f"Stop saving bytes in {kernels[0].name}: one kernel asks for each byte about once. On a Mac look at its "
+        "rate: wide loads, enough threadgroups, no waiting at barriers. Else only less work would help.",
+        1.0,
+        f"{_asked(kernels[0]) / 1e6:.4g} MB asked for, {_distinct(kernels[0]) / 1e6:.4g} MB distinct, bound by memory",
+    )
+
+
 def _unknown(reading: Reading) -> Sign:
     names = ", ".join(f"{base(op)} {100 * reading.share(op):.0f} %" for op in reading.large()[:4])
     notes = "; ".join(reading.profile.notes[:2])
@@ -182,6 +196,13 @@ RULES = (
         0.5,
         "Caches already serve a part of the repeated reads: the square root of the ratio, fourfold at best.",
         _metal_reread,
+    ),
+    Rule(
+        "every byte once (Metal)",
+        Bottleneck.AT_THE_LIMIT,
+        0.1,
+        "Traffic cannot shrink any more, and nothing was timed.",
+        _metal_once,
     ),
     Rule(
         "passes around the products",

@@ -5,8 +5,9 @@ Everything that comes from the candidate's process is read as data. Its own limi
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,18 +18,29 @@ from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.isolation import Sandbox
 from kernelwright.judge.limits import ProblemCosts
 from kernelwright.judge.nursery import Worker
-from kernelwright.judge.profiling import draw, metal, operations, rooflines
-from kernelwright.judge.profiling.events import Counts, Trace, UnreadableError, read_counts, read_trace
+from kernelwright.judge.profiling import alone, draw, metal, ncu, operations, rooflines
+from kernelwright.judge.profiling.events import Counts, Trace, UnreadableError, clean, read_counts, read_trace
 from kernelwright.judge.profiling.remembered import Remembered
 from kernelwright.judge.reference.client import Reference, ReferenceFailed
+from kernelwright.platforms import mac_capture
 from kernelwright.schema import Candidate, DeviceLimits, Profile, Status, Target, Verdict
 
 TOOL = "torch.profiler"
 WARM_CALLS, TIMED_CALLS, WATCHED_CALLS = 3, 50, 8
 TIMED_SECONDS, WATCHED_SECONDS = 1.0, 4.0
 COPY_BYTES = 128 << 20
+CAPTURED_CALLS = 1
+RANGES = {"cuda": "cuda", "mps": "metal"}
+"""What an outer tool looks at."""
+NCU_FIX = "apt-get install -y nsight-compute"
+NO_PERMISSION = (
+    "the driver lets only administrators read counters, and the sandbox is none: set "
+    "NVreg_RestrictProfilingToAdminUsers=0 for the module nvidia"
+)
 SLOWED_DOWN = 1.25
 """From this factor on the reader is told how much the profiler slows the calls down."""
+DISTURBED = 0.1
+"""From this share on the reader is told that threads waited for other programs."""
 HIDDEN = 1.5
 """From this factor on the reader is told that the candidate's time stamps leave out time of the judge's clock."""
 
@@ -44,6 +56,7 @@ class Kit:
     construction_fd: int
     reference: Reference
     sandbox: Sandbox
+    screenshots: bool
     remembered: Remembered
     spawn: Callable[[], Worker]
     judge: Callable[[], Verdict]
@@ -75,6 +88,10 @@ def _failed(kit: Kit, reason: str) -> Profile:
     return Profile(tool=TOOL, platform=kit.platform, device=kit.device, notes=(reason,))
 
 
+def _noted(made: Profile, note: str) -> Profile:
+    return made.model_copy(update={"notes": (*made.notes, note)})
+
+
 class _Profiler:
     """One candidate in one fresh process. ``run`` raises ``Stopped`` for what the candidate does."""
 
@@ -82,6 +99,7 @@ class _Profiler:
         self._candidate = candidate
         self._worker = worker
         self._kit = kit
+        self._name = f"candidate_{candidate.digest[:16]}"
 
     def run(self) -> Profile:
         self._build()
@@ -91,15 +109,17 @@ class _Profiler:
         except UnreadableError as error:
             raise stop(Status.REJECTED, "protocol", str(error)) from None
         # the time of a judgement, where there was one, is better measured than the one taken here
-        return self._profile(self._kit.remembered.ms(self._candidate) or timed.ms, timed, counts, watched)
+        made = self._profile(self._kit.remembered.ms(self._candidate) or timed.ms, timed, counts, watched)
+        if self._kit.platform == "cuda":
+            return self._counted_by_ncu(made)
+        return self._captured(made) if self._kit.screenshots else made
 
     # --- in the candidate's process -----------------------------------------------------------------------------------
 
     def _build(self) -> None:
         """Import, construct with the reference's weights, hand over the inputs."""
-        name = f"candidate_{self._candidate.digest[:16]}"
         seed = self._kit.seed
-        loaded = self._ask("load", source=self._candidate.source, name=name, seed=seed)
+        loaded = self._ask("load", source=self._candidate.source, name=self._name, seed=seed)
         if not loaded.get("has_model"):
             raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
         self._ask("construct", (self._kit.construction_fd,), seed=seed)
@@ -152,6 +172,60 @@ class _Profiler:
             raise from_error(reply["error"], "profiling", self._candidate.source, self._worker.printed())
         return reply
 
+    def _counted_by_ncu(self, made: Profile) -> Profile:
+        """With the GPU's own counters, where there is ``ncu`` and the driver lets it read them."""
+        program = ncu.find()
+        if program is None:
+            return _noted(made, f"no ncu here ({NCU_FIX}): occupancy, registers and traffic are not known")
+        self._ask("clear")
+        done = self._alone(ncu.command(program), {"LC_ALL": "C"}, ncu.CALLS, ncu.SECONDS)
+        launches = ncu.parse(done.output)
+        if launches:
+            return ncu.merged(made, launches)
+        refused = "ERR_NVGPUCTRPERM" in done.output + done.errors
+        return _noted(made, f"ncu counted nothing: {NO_PERMISSION if refused else clean(done.last_words)}")
+
+    def _captured(self, made: Profile) -> Profile:
+        """With screenshots of Xcode, which opens a capture of the candidate's Metal commands."""
+        try:
+            with alone.private_directory(self._kit.sandbox) as directory:
+                trace = directory / "candidate.gputrace"
+                variables = {mac_capture.ENABLED: "1"}
+                done = self._alone((), variables, CAPTURED_CALLS, mac_capture.SECONDS, directory, str(trace))
+                if done.status != 0 or not trace.exists():
+                    return _noted(made, f"no capture of Metal's commands: {clean(done.last_words)}")
+                taken = mac_capture.screenshots(trace, directory)
+        except mac_capture.CaptureError as error:
+            return _noted(made, str(error))
+        return made.model_copy(update={"pictures": (*made.pictures, *taken)})
+
+    def _alone(
+        self,
+        tool: Sequence[str],
+        environment: Mapping[str, str],
+        calls: int,
+        seconds: float,
+        directory: Path | None = None,
+        trace: str = "",
+    ) -> alone.Finished:
+        """The candidate once more, in a process of its own below ``tool``."""
+        kit = self._kit
+        if directory is None:
+            with alone.private_directory(kit.sandbox) as made:
+                return self._alone(tool, environment, calls, seconds, made, trace)
+        order = alone.Order(
+            source=self._candidate.source, name=self._name, seed=kit.seed, platform=kit.platform,
+            range=RANGES.get(kit.platform, "none"), calls=calls, trace=trace,
+        )  # fmt: skip
+        _, fds = kit.reference.request("draw", seed=kit.draw.seed, kind=kit.draw.kind)
+        try:
+            return alone.run(
+                order, (kit.construction_fd, fds[0]), kit.sandbox, directory, tool=tool, environment=environment,
+                seconds=seconds,
+            )  # fmt: skip
+        finally:
+            os.close(fds[0])
+
     # --- on the judge's side ------------------------------------------------------------------------------------------
 
     def _profile(self, ms: float, timed: "_Timed", counts: Counts, watched: Trace) -> Profile:
@@ -176,12 +250,16 @@ class _Profiler:
         )
 
     def _counters(self, timed: "_Timed", counts: Counts) -> dict[str, float]:
-        """For one call. On a GPU the host's counts hold the flushes between calls too, so they are left out there."""
+        """For one call. On a GPU the host's counts hold the flushes between calls too, so they are left out there.
+
+        ``threads_busy``: threads that ran, or would have run if another program had not had their CPU.
+        """
         if self._kit.platform != "cpu":
             return {}
         counters = {name: total / timed.calls for name, total in counts.counts.items()}
         if "cpu_ms" in counters and timed.outside:
-            counters["threads_busy"] = counters["cpu_ms"] * timed.calls / timed.outside
+            ready = counts.counts["cpu_ms"] + counts.counts.get("waiting_ms", 0.0)
+            counters["threads_busy"] = ready / timed.outside
         return counters
 
     def _notes(
@@ -193,6 +271,9 @@ class _Profiler:
             notes.append(f"the profiler made calls {slower:.1f} × slower: times of short operations are too long")
         if self._kit.platform == "cpu" and timed.outside > HIDDEN * timed.stamped + 1.0:
             notes.append(f"stamped calls took {timed.stamped:.4g} ms, the judge's clock says {timed.outside:.4g} ms")
+        waiting = counts.counts.get("waiting_ms", 0.0)
+        if self._kit.platform == "cpu" and waiting > DISTURBED * timed.outside:
+            notes.append(f"other programs had the CPU: threads waited {waiting / timed.calls:.3g} ms in each call")
         if counts.missing and self._kit.platform == "cpu":
             notes.append(counts.missing)
         if watched.dropped:

@@ -8,6 +8,7 @@ import resource
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -37,21 +38,37 @@ class UsageCounters:
 
     def __init__(self) -> None:
         self._before = resource.getrusage(resource.RUSAGE_SELF)
+        self._waited: float | None = None
         self._hardware = HardwareCounters()
 
     def start(self) -> None:
         self._hardware.start()
+        self._waited = _waiting_ms()
         self._before = resource.getrusage(resource.RUSAGE_SELF)
 
     def stop(self) -> dict[str, Any]:
         """``counts`` since ``start``, and ``missing``: why there are no hardware counters."""
-        after, before = resource.getrusage(resource.RUSAGE_SELF), self._before
+        after, before, waited = resource.getrusage(resource.RUSAGE_SELF), self._before, _waiting_ms()
         counts: dict[str, float] = {
             "cpu_ms": 1e3 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime),
             "page_faults": after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt,
             "context_switches": after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw,
         }
+        if waited is not None and self._waited is not None:
+            counts["waiting_ms"] = max(0.0, waited - self._waited)
         return {"counts": counts | self._hardware.stop(), "missing": self._hardware.missing}
+
+
+def _waiting_ms() -> float | None:
+    """How long threads of this process were ready and another program had their CPU; ``None`` where that is not told.
+
+    The second field of ``schedstat``, nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
+    """
+    try:
+        tasks = [path.read_text() for path in Path("/proc/self/task").glob("*/schedstat")]
+    except OSError:
+        return None
+    return sum(int(text.split()[1]) for text in tasks) / 1e6 if tasks else None
 
 
 def watch(model: Callable[..., Any], inputs: Sequence[Any], platform: Platform) -> dict[str, Any]:
