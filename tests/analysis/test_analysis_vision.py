@@ -27,6 +27,7 @@ from kernelwright.schema import (
     Target,
     Verdict,
 )  # fmt: skip
+from loopback_provider import LoopbackProvider, Reply, Way
 
 ANSWER = {"bottleneck": "memory", "change": "fuse it", "expected_gain": 1.8, "confidence": 0.7, "evidence": "31 %"}
 
@@ -158,3 +159,29 @@ def test_analysts_by_name() -> None:
     for name in ("", "rule", "claude"):
         with pytest.raises(LookupError, match="PROVIDER:MODEL"):
             analysis.get(name)
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_real_server_is_asked_once(subject: Subject, sees: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pydantic_ai")
+    said = f"The copies stand out.\n```json\n{json.dumps(ANSWER)}\n```"
+    journal = MemoryJournal()
+    with LoopbackProvider(lambda _: Reply(text=said)) as provider:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{provider.url}/v1")
+        name = "openai:gpt-4o" if sees else provider.name()
+        analyst = analysis.get(name)
+        advice = analyst.advise(subject, journal)
+        assert analyst.advise(subject, journal) == advice
+    (request,) = provider.requests
+    assert advice.recommendation == read_answer(said) and advice.analyst == name
+    assert request.pictures == (len(subject.profile.pictures) if sees else 0)
+    assert "aten::copy_" in request.prompt and "Your prediction is scored" in request.prompt
+    assert "sk-secret" not in journal.exchanges["a/2/advice"].model_dump_json()
+
+
+def test_a_server_that_refuses_is_a_failure_of_the_advice(subject: Subject) -> None:
+    pytest.importorskip("pydantic_ai")
+    with LoopbackProvider(lambda _: Reply(way=Way.UNAUTHORIZED)) as provider:
+        advice = analysis.get(provider.name()).advise(subject, MemoryJournal())
+    assert advice.recommendation is None and "unauthorized" in advice.failure and "\n" not in advice.failure

@@ -82,6 +82,7 @@ def extras() -> tuple[Check, ...]:
     return (
         _package("egglog", "pip install 'kernelwright[rewrite]'"),
         _package("onnxruntime", "pip install 'kernelwright[onnx]'"),
+        _package("matplotlib", "pip install 'kernelwright[profile]'"),
         _package("triton", "pip install triton" if sys.platform == "linux" else ""),
         _metal_toolchain(),
     )
