@@ -260,6 +260,12 @@ def test_native_code_that_the_profiler_cannot_see_is_not_called_host_bound() -> 
     assert advised(unseen, Target.CPP).bottleneck is not Bottleneck.HOST
 
 
+def test_what_the_profiler_itself_takes_is_not_called_host_bound() -> None:
+    operations = (host(OUTSIDE, 6.0), host("aten::add", 2.0))
+    assert advised(cpu(7.9, roof(0.1), *operations, watched_ms=8.0)).bottleneck is Bottleneck.HOST
+    assert advised(cpu(2.1, roof(0.1), *operations, watched_ms=8.0)).bottleneck is not Bottleneck.HOST
+
+
 def test_less_than_the_bound_is_at_the_limit_without_a_gain() -> None:
     found = advised(cpu(0.5, roof(1.0), host("aten::mm", 0.5)))
     assert (found.bottleneck, found.expected_gain) == (Bottleneck.AT_THE_LIMIT, 1.0)
@@ -312,7 +318,7 @@ ROOFLINES = st.builds(
 COUNTERS = st.dictionaries(
     st.sampled_from(
         ["threads_busy", "waves", "coalescing", "bank_efficiency", "lanes_active", "barrier_stall", "device_bytes",
-         "threadgroup_bytes"]
+         "threadgroup_bytes", "watched_ms"]
     ),
     st.one_of(st.floats(0, 2), st.floats(allow_nan=True, allow_infinity=True)),
 )  # fmt: skip

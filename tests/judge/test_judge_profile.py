@@ -1,6 +1,7 @@
 """Profiles: what the candidate's process hands over is data, what comes out is the judge's."""
 
 import random
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from kernelwright import platforms
 from kernelwright.judge import JudgeSession, JudgeSettings
-from kernelwright.judge.profiling import draw, operations
+from kernelwright.judge.limits import ProblemCosts
+from kernelwright.judge.profiling import draw, operations, remembered, rooflines
 from kernelwright.judge.profiling.events import UnreadableError, clean, read_counts, read_trace
 from kernelwright.judge.profiling.marks import (
     CALL,
@@ -22,7 +24,17 @@ from kernelwright.judge.profiling.marks import (
     RUNTIME,
 )  # fmt: skip
 from kernelwright.judge.worker import counters, watching
-from kernelwright.schema import Candidate, Problem, Profile, Roofline, Status, Target
+from kernelwright.schema import (
+    Candidate,
+    DeviceLimits,
+    Interval,
+    Problem,
+    Profile,
+    Roofline,
+    Status,
+    Target,
+    Timing,
+)  # fmt: skip
 
 PROBLEM = """
 import torch
@@ -243,6 +255,27 @@ def test_pictures_are_drawn_from_any_names(monkeypatch) -> None:
         assert int.from_bytes(picture.png[16:20]) == 1000  # the width, of the PNG's header
     monkeypatch.setattr(draw, "_can_draw", lambda: False)
     assert draw.pictures(found, roofline, "a") == ((), (draw.MISSING,))
+
+
+def test_the_roofline_of_float32_is_that_of_three_tf32_products_where_these_are_faster() -> None:
+    costs = ProblemCosts(100, 20, 3, 0, 10**6, "float32")
+    rates = {"float32": 5e13, "tfloat32": 4.5e14, "bfloat16": 9e14}
+    device = DeviceLimits(bandwidth=3e12, peak_bandwidth=5e12, matmul_flops=rates, launch_seconds=1e-6)
+    found = rooflines.of_reference(costs, device, 0.5)
+    assert found == Roofline(flops=10**6, bytes_moved=123, bandwidth=3e12, flop_rate=1.5e14, time_ms=0.5)
+    half = rooflines.of_reference(replace(costs, dtype="bfloat16"), device, None)
+    assert half is not None and half.flop_rate == 9e14
+    unknown = device.model_copy(update={"matmul_flops": {}})
+    assert rooflines.of_reference(costs, unknown, 0.5) is None
+
+
+def test_judgements_are_remembered_by_candidate_and_the_oldest_forgotten() -> None:
+    kept = remembered.Remembered()
+    candidates = [Candidate(source=str(n), author="a") for n in range(remembered.MOST + 1)]
+    ms = Interval(median=2.5, low=2.0, high=3.0)
+    for candidate in candidates:
+        kept.keep(candidate, Timing(candidate_ms=ms, baselines=(), blocks=1, calls=1, rechecked=1), None)
+    assert kept.ms(candidates[0]) is None and kept.ms(candidates[-1]) == 2.5 and kept.work(candidates[-1]) is None
 
 
 # --- in the worker ----------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def _host(reading: Reading) -> Sign | None:
     else:
         native = reading.verdict.target is Target.CPP and reading.outside_share > 0.5
         # code that is reached through ctypes runs unseen: what looks like Python may be the kernel
-        share = 0.0 if native else reading.outside_share
+        share = 0.0 if native else reading.surely_outside_share
         what = "no operator runs: Python, argument checks, wrappers"
     if share < OUTSIDE:
         return None

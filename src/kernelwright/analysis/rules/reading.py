@@ -90,6 +90,15 @@ class Reading:
         """Share of the host's time in which no operator ran."""
         return sum(self.share(op) for op in self.profile.operations if op.name == OUTSIDE)
 
+    @property
+    def surely_outside_share(self) -> float:
+        """As much of that as remains if all that the profiler slowed down was Python; without its figure all of it."""
+        outside = sum(milliseconds(op) for op in self.profile.operations if op.name == OUTSIDE)
+        slower = max(0.0, (self.counter("watched_ms") or 0.0) - self.wall_ms)
+        if slower <= 0:
+            return self.outside_share
+        return min(1.0, max(0.0, outside - slower) / self.wall_ms) if self.wall_ms > 0 else 0.0
+
     def large(self, least: float = 0.05) -> Sequence[Operation]:
         """Operations with at least that share, longest first."""
         return [op for op in self.work if self.share(op) >= least]

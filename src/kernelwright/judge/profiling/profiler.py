@@ -243,7 +243,7 @@ class _Profiler:
             # the device is not slowed down by a watched host; on the CPU both are one, and the share is what is left
             device_ms=min(seen.busy_ms, ms) if on_device else seen.busy_ms * share,
             operations=seen.operations,
-            counters=self._counters(timed, counts),
+            counters=self._counters(timed, counts) | {"watched_ms": seen.watched_ms},
             roofline=roofline,
             pictures=pictures,
             notes=(*self._notes(ms, timed, counts, watched, seen), *picture_notes),
