@@ -75,12 +75,14 @@ def metal_kernel(name: str = "k", read: int = MB, distinct: int = MB, **more: An
     return MetalKernel(name=name, buffers=(buffer(read, distinct),), **(fields | more))
 
 
-def metal(*kernels: MetalKernel, modelled: float = 1.0, occupancy: float = 1.0, **counters: float) -> Profile:
+def metal(
+    *kernels: MetalKernel, modelled: float = 1.0, bound: Any = "bandwidth", occupancy: float = 1.0, **counters: float
+) -> Profile:
     asked = sum(b.read_bytes for k in kernels for b in k.buffers)
     distinct = sum(b.distinct_read_bytes for k in kernels for b in k.buffers)
     work = MetalWork(
         note="checked", kernels=kernels, device_bytes=asked, distinct_device_bytes=distinct, flops=MB,
-        arithmetic_intensity=1.0, modelled=(ModelledTime(gpu="M1", ms=modelled, bound="bandwidth"),),
+        arithmetic_intensity=1.0, modelled=(ModelledTime(gpu="M1", ms=modelled, bound=bound),),
     )  # fmt: skip
     operations = tuple(Operation(name=k.name, launches=k.launches, occupancy=occupancy) for k in kernels)
     return Profile(
@@ -149,6 +151,13 @@ CASES: list[tuple[str, Bottleneck, Profile, float, str]] = [
         metal(metal_kernel(threadgroups=4, group=(1024, 1, 1))),
         4.0,
         "4 of them",
+    ),
+    (
+        "operands one by one (Metal)",
+        Bottleneck.COMPUTE,
+        metal(metal_kernel(flops=800 * MB, threadgroup_read_bytes=1600 * MB), bound="arithmetic"),
+        800 / 450,
+        "simdgroup_matrix in k",
     ),
     (
         "low occupancy",
@@ -333,6 +342,7 @@ METAL_KERNELS = st.builds(
     threadgroups=st.integers(0, 10**6),
     barriers=st.integers(0, 10**9),
     flops=COUNT,
+    threadgroup_read_bytes=COUNT,
     accesses=st.lists(
         st.builds(access, st.sampled_from(["device", "threadgroup", "constant"]), COUNT, COUNT), max_size=3
     ).map(tuple),
@@ -349,9 +359,10 @@ PROFILES = st.one_of(
         roofline=st.one_of(st.none(), ROOFLINES),
     ),
     st.builds(
-        lambda kernels, modelled, counters: metal(*kernels, modelled=modelled, **counters),
+        lambda kernels, modelled, bound, counters: metal(*kernels, modelled=modelled, bound=bound, **counters),
         st.lists(METAL_KERNELS, max_size=5),
         st.floats(0, 1e6),
+        st.sampled_from(["bandwidth", "arithmetic"]),
         COUNTERS,
     ),
 )

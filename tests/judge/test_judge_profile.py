@@ -1,10 +1,14 @@
 """Profiles: what the candidate's process hands over is data, what comes out is the judge's."""
 
+import ctypes
+import math
 import random
+import sys
 from dataclasses import replace
 from importlib import import_module
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -281,17 +285,43 @@ def test_judgements_are_remembered_by_candidate_and_the_oldest_forgotten() -> No
 # --- in the worker ----------------------------------------------------------------------------------------------------
 
 
-def test_compiled_extensions_are_told_from_what_python_and_torch_bring(toolchain) -> None:
-    import ctypes
-    import math
-
-    import torch
-
+def test_compiled_extensions_are_told_from_what_python_and_torch_bring() -> None:
     class Extension:
         __module__ = "fast_kernels"
 
     assert watching._is_extension(Extension)
     assert not any(watching._is_extension(f) for f in (torch.relu, math.sqrt, len, [].append, ctypes.CDLL))
+
+
+def test_functions_of_extensions_are_events_beside_the_operators(monkeypatch) -> None:
+    monkeypatch.setattr(watching, "_OURS", watching._OURS - {"math"})
+
+    def model(x):
+        for _ in range(2):
+            math.sqrt(2.0)
+        return torch.relu(x)
+
+    found = read_trace(watching.watch(model, [(torch.ones(4),)] * 3, platforms.get("cpu")))
+    assert len(found.calls) == 3 and found.dropped == 0
+    extensions = [event for event in found.events if event.kind == EXTENSION]
+    assert [event.name for event in extensions] == ["math.sqrt"] * 6
+    operators = {event.name for event in found.events if event.kind == OPERATOR}
+    assert "aten::relu" in operators and not any(event.on_device for event in found.events)
+
+
+def test_an_error_of_the_module_leaves_no_hook_behind() -> None:
+    def model() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        watching.watch(model, [()], platforms.get("cpu"))
+    assert sys.getprofile() is None
+
+
+def test_more_events_than_fit_are_counted_and_calls_are_kept(monkeypatch) -> None:
+    monkeypatch.setattr(watching, "MAX_EVENTS", 5)
+    found = read_trace(watching.watch(torch.relu, [(torch.ones(4),)] * 4, platforms.get("cpu")))
+    assert len(found.calls) == 4 and len(found.events) == 5 and found.dropped > 0
 
 
 def test_hardware_counters_count_or_say_why_not() -> None:

@@ -15,6 +15,8 @@ LARGE_SHARE = 0.3
 REGISTERS_OF_SM, WARPS_OF_SM = 65536, 64
 ACTIVE, BARRIER_STALL, SIMD_GROUP = 0.75, 0.3, 32
 FLOPS_A_BARRIER = 64
+REUSED, WORD, SIDE = 4, 4, 8
+"""Threadgroup memory over distinct bytes from which on operands are used again; bytes of a word; of a SIMD matrix."""
 
 
 def _parallelism(reading: Reading) -> Sign | None:
@@ -65,6 +67,24 @@ def _metal_parallelism(reading: Reading) -> Sign | None:
         f"{APPLE_CORES} cores. Split its rows or its reduction over more threadgroups.",
         min(2 * APPLE_CORES / groups, 8.0),
         f"{groups:.0f} threadgroups of {threads(heaviest)} threads",
+    )
+
+
+def _metal_matrices(reading: Reading) -> Sign | None:
+    """Arithmetic is the bound, and operands of every multiplication come from threadgroup memory one by one."""
+    work = reading.metal
+    heaviest = max(work.kernels, key=lambda kernel: kernel.flops, default=None) if work else None
+    if work is None or heaviest is None or not work.modelled or work.modelled[0].bound != "arithmetic":
+        return None
+    if heaviest.simd_operations or heaviest.threadgroup_read_bytes < REUSED * work.distinct_device_bytes:
+        return None
+    loads, fused = heaviest.threadgroup_read_bytes / WORD, heaviest.flops / 2
+    return Sign(
+        f"Use simdgroup_matrix in {heaviest.name} if it multiplies matrices: simdgroup_load brings 8 × 8 operands that "
+        "are used eight times each, several accumulators a SIMD-group. Else keep a block of outputs (4 × 4) of each "
+        "thread in registers, so that one load serves four multiplications.",
+        (loads + fused) / (loads / SIDE + fused),
+        f"{heaviest.flops / max(1.0, loads):.3g} FLOPs for each word read from threadgroup memory, no SIMD operations",
     )
 
 
@@ -151,6 +171,13 @@ RULES = (
         "Amdahl: what runs in operators speeds up by the idle threads (four fifths of them on a CPU); on a GPU by the "
         "cores without work, at most eightfold.",
         _parallelism,
+    ),
+    Rule(
+        "operands one by one (Metal)",
+        Bottleneck.COMPUTE,
+        0.45,
+        "Loads and fused multiply-adds are taken to cost the same; of the loads an eighth remains.",
+        _metal_matrices,
     ),
     Rule(
         "low occupancy",

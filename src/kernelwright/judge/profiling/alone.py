@@ -17,7 +17,7 @@ from kernelwright.judge.isolation import Sandbox
 from kernelwright.judge.nursery import worker_environment
 
 SAID_BYTES = 8 << 20
-FILE_BYTES = 1 << 30
+FILE_BYTES = 256 << 20
 _CHUNK = 1 << 24
 
 
@@ -79,7 +79,7 @@ def run(
     try:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                command, stdin=given, stdout=output, stderr=errors, env=variables, start_new_session=True, cwd="/",
+                command, stdin=given, stdout=output, stderr=errors, env=variables, start_new_session=True, cwd=directory if directory.is_dir() else "/",
             )  # fmt: skip
             try:
                 status = process.wait(seconds)

@@ -35,12 +35,16 @@ class HardwareCounters:
             return
         threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
         for name, event in EVENTS.items():
-            try:
-                self._counters[name] = [_open(number, event, thread) for thread in threads]
-            except OSError as error:
-                self.missing = f"hardware counters: this system grants none ({os.strerror(error.errno or 0)})"
-                self.stop()
-                return
+            opened = self._counters.setdefault(name, [])
+            for thread in threads:
+                try:
+                    opened.append(_open(number, event, thread))
+                except ProcessLookupError:
+                    continue  # that thread has ended
+                except OSError as error:
+                    self.missing = f"hardware counters: this system grants none ({os.strerror(error.errno or 0)})"
+                    self.stop()
+                    return
         self._all(_ENABLE)
 
     def stop(self) -> dict[str, float]:
