@@ -9,7 +9,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from kernelwright.cli.objects import DoctorObject, OptimizeObject, RunsObject, ShowAttemptObject, ShowRunObject
+from kernelwright.cli.objects import (
+    DoctorObject,
+    OptimizeObject,
+    ProfileObject,
+    RunsObject,
+    ShowAttemptObject,
+    ShowRunObject,
+)
 from kernelwright.schema import Isolation, Precision, Status, Target, Verdict
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -19,6 +26,7 @@ OBJECTS: dict[str, type[BaseModel]] = {
     "kernelwright.runs/1": RunsObject,
     "kernelwright.run/1": ShowRunObject,
     "kernelwright.attempt/1": ShowAttemptObject,
+    "kernelwright.profile/1": ProfileObject,
     "kernelwright.doctor/1": DoctorObject,
 }
 

@@ -82,6 +82,24 @@ def authors(names: list[str] | None, language: "Target | None") -> tuple[str, ..
     return chosen
 
 
+def analyst(name: str) -> str:
+    """The name of an analyst that exists."""
+    from kernelwright import analysis
+
+    with usage_errors(LookupError):
+        return analysis.get(name).name
+
+
+def folder(path: str) -> Path:
+    """Made before the work begins, for nobody wants to learn after minutes that it cannot be written."""
+    made = Path(path)
+    try:
+        made.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"cannot write to {path}: {error.strerror or error}")
+    return made
+
+
 def store() -> "Store":
     from kernelwright.store import Store, StoreError
 

@@ -10,6 +10,7 @@ from kernelwright.cli.doctor import doctor
 from kernelwright.cli.judge import judge
 from kernelwright.cli.metal import app as metal
 from kernelwright.cli.optimize import optimize
+from kernelwright.cli.profile import profile
 from kernelwright.cli.runs import runs
 from kernelwright.cli.show import show
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (optimize, judge, doctor, runs, show):
+for command in (optimize, judge, profile, doctor, runs, show):
     app.command()(command)
 app.add_typer(metal, name="metal")
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from kernelwright.schema import (
     Outcome,
     Policy,
     Precision,
+    Profile,
     Recommendation,
     Record,
     Run,
@@ -27,6 +28,9 @@ from kernelwright.schema import (
     Verdict,
 )
 from kernelwright.store import RunSummary
+
+if TYPE_CHECKING:
+    from kernelwright.deploy import Profiled
 
 
 class JsonObject(Record):
@@ -201,6 +205,39 @@ class ShowAttemptObject(JsonObject):
     def of(cls, attempt: Attempt, diff: str) -> Self:
         fields = {name: getattr(attempt, name) for name in Attempt.model_fields}
         return cls(id=attempt.id, diff=diff, **(fields | {"context": tuple(sorted(attempt.context))}))
+
+
+class ProfileObject(JsonObject):
+    """``kernelwright profile --json``."""
+
+    schema_version: Literal["kernelwright.profile/1"] = Field(default="kernelwright.profile/1", alias="schema")
+    problem: str
+    candidate: str
+    target: Target
+    status: Status
+    rule: str | None
+    profile: Profile | None
+    analyst: str
+    recommendation: Recommendation | None
+    failure: str
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, done: "Profiled", analyst: str, files: tuple[str, ...]) -> Self:
+        verdict, advice, profile = done.verdict, done.advice, done.profile
+        return cls(
+            problem=verdict.problem,
+            candidate=done.candidate.digest,
+            target=done.candidate.target,
+            status=verdict.status,
+            rule=verdict.rule,
+            # pictures are files: as text they would be most of the object
+            profile=profile.model_copy(update={"pictures": ()}) if profile else None,
+            analyst=analyst,
+            recommendation=advice.recommendation if advice else None,
+            failure=advice.failure if advice else "",
+            files=files,
+        )
 
 
 class DoctorObject(JsonObject):

@@ -62,7 +62,7 @@ def optimize(
     fixed = (target, author, swarm, precision, platform, *given_swarm)
     if resume is not None and fixed != (None, None, None, "strict", None, *_SWARM):
         fail("a resumed run keeps its own target, authors, precision, platform and swarm: only --budget can be new")
-    folder = _folder(out)
+    folder = given.folder(out)
     with given.store() as store, output.quiet_stdout() if as_json else nullcontext():
         work = _Work(store, folder, unsafe=unsafe, quiet=quiet)
         if resume is not None:
@@ -100,16 +100,6 @@ def _all_settings(
         RunSettings(problem=p, target=language, authors=names, budget=spend, precision=rule, platform=device, **swarm)
         for p in read
     ]
-
-
-def _folder(out: str) -> Path:
-    """Made before the work begins, for nobody wants to learn after five minutes that it cannot be written."""
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        fail(f"cannot write to {out}: {error.strerror or error}")
-    return folder
 
 
 class _Work:

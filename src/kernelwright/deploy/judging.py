@@ -39,10 +39,15 @@ def judge(
     from kernelwright.judge import JudgeSession, JudgeSettings
 
     settings = JudgeSettings(precision=Precision(precision), timing=timing, unsafe=unsafe)
-    text = source.read_text() if isinstance(source, Path) else source
-    candidate = Candidate(source=text, author="judge", target=Target(target) if target else _target_of(text))
+    candidate = as_candidate(source, target, author="judge")
     with JudgeSession(as_problem(problem), platforms.get(platform), settings) as session:
         return session.judge(candidate)
+
+
+def as_candidate(source: str | Path, target: str | Target | None, author: str) -> Candidate:
+    """Raises ``ValueError`` for an unknown target, ``OSError`` for a file that cannot be read."""
+    text = source.read_text() if isinstance(source, Path) else source
+    return Candidate(source=text, author=author, target=Target(target) if target else _target_of(text))
 
 
 def as_problem(problem: ProblemLike) -> Problem:

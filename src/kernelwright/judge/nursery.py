@@ -28,7 +28,15 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "OMP_NUM_
              "CUDA_VISIBLE_DEVICES", "KERNELWRIGHT_CXX", "CXX")  # fmt: skip
 
 
-STAGES = {"load": "import", "construct": "construction", "run": "forward", "warm": "timing", "go": "timing"}
+STAGES = {
+    "load": "import",
+    "construct": "construction",
+    "run": "forward",
+    "warm": "timing",
+    "go": "timing",
+    "count": "profiling",
+    "watch": "profiling",
+}
 """What the author calls the part of a candidate's life that a request stands for."""
 
 

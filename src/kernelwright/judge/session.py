@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelwright.judge import source
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
@@ -18,6 +18,7 @@ from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.metal import watch_for
 from kernelwright.judge.nursery import Nursery, Worker
+from kernelwright.judge.profiling.remembered import Remembered
 from kernelwright.judge.reference.client import Reference, ReferenceFailed, baseline_cache
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.timing import CandidateSubject, Samples, Stopwatch
@@ -31,11 +32,15 @@ from kernelwright.schema import (
     Isolation,
     Limits,
     Problem,
+    Profile,
     Speedup,
     Status,
     Timing,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from kernelwright.judge.limits import ProblemCosts
 
 NATURAL = "natural"
 DRAW_BYTES = 4 << 30
@@ -73,6 +78,7 @@ class JudgeSession:
         self._stopwatch: Stopwatch | None = None
         self._costs: dict[str, Any] = {}
         self._limits: DeviceLimits | None = None
+        self._remembered = Remembered()
 
     # --- the way of a candidate -------------------------------------------------------------------------------------
 
@@ -112,6 +118,7 @@ class JudgeSession:
             labels += ("launches_no_kernel",)
         if limits is not None and limits.less_work:
             labels += ("less_work",)
+        self._remembered.keep(candidate, timing, work)
         return Verdict(
             status=finding.status if finding else Status.CORRECT,
             rule=finding.rule if finding else None,
@@ -134,6 +141,33 @@ class JudgeSession:
             artifacts=artifacts,
             seconds=self._seconds(began, worker, checked),
         )
+
+    def profile(self, candidate: Candidate, *, trusted: bool = False) -> Profile | None:
+        """Where the time of one call goes. What the candidate does wrong is a note of the Profile, never an exception.
+
+        A Metal candidate on a machine without an Apple GPU is not timed: its Profile is the work that its judgement
+        counted (it is judged now, where it was not before), and ``None`` where that counted none.
+        """
+        from kernelwright.judge.profiling import profiler
+
+        self.open()
+        assert self._construction_fd is not None
+        kit = profiler.Kit(
+            platform=self.platform.name,
+            device=self.device.name if self.device else "",
+            draw=self.plan[0],
+            seed=self._seed,
+            construction_fd=self._construction_fd,
+            reference=self._reference,
+            sandbox=self._sandbox,
+            screenshots=self.settings.screenshots,
+            remembered=self._remembered,
+            spawn=lambda: self._spawn(trusted),
+            judge=lambda: self.judge(candidate, trusted=trusted),
+            costs=self._problem_costs,
+            limits=self._device_limits,
+        )
+        return profiler.profile(candidate, kit)
 
     def _spawn(self, trusted: bool) -> Worker:
         if isinstance(self._sandbox, NoSandbox) and not (trusted or self.settings.unsafe):
@@ -179,9 +213,7 @@ class JudgeSession:
         """Share of the hardware's limits. Raises ``Stopped`` for a time that this hardware cannot have taken."""
         from kernelwright.judge import limits
 
-        if not self._costs:
-            self._costs = self._reference.ask("costs", seed=self.plan[0].seed)["costs"]
-        costs = limits.ProblemCosts(**self._costs)
+        costs = self._problem_costs()
         device = self._device_limits()
         ms = timing.candidate_ms
         if limits.impossible(ms.high, costs, device):
@@ -287,6 +319,13 @@ class JudgeSession:
             slack = LAUNCH_SLACK_MS.get(self.platform.name, 0.0)
             self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, launch_slack_ms=slack)
         return self._stopwatch
+
+    def _problem_costs(self) -> "ProblemCosts":
+        from kernelwright.judge.limits import ProblemCosts
+
+        if not self._costs:
+            self._costs = self._reference.ask("costs", seed=self.plan[0].seed)["costs"]
+        return ProblemCosts(**self._costs)
 
     def _device_limits(self, *, refresh: bool = False) -> DeviceLimits:
         if self._limits is None or refresh:

@@ -25,6 +25,9 @@ class JudgeSettings(Record):
     draws: int | None = None
     """Natural draws; by default what the precision's protocol asks for (2, KernelBench 5, Gimlet 100)."""
 
+    screenshots: bool = False
+    """Profiles on a Mac: let Xcode open a capture of the candidate, and take pictures. It takes over the screen."""
+
     @property
     def natural_draws(self) -> int:
         if self.draws is not None:

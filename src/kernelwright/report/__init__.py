@@ -3,6 +3,8 @@
 from kernelwright.report.attempt import attempt_view, diff_to_reference
 from kernelwright.report.export import export_svg
 from kernelwright.report.observers import LinesObserver, LiveObserver
+from kernelwright.report.predictions import scores_table
+from kernelwright.report.profile import profile_view
 from kernelwright.report.run import live_table, result_table, run_view, runs_table
 from kernelwright.report.transcript import transcript_view
 from kernelwright.report.verdict import verdict_view
@@ -14,9 +16,11 @@ __all__ = [
     "diff_to_reference",
     "export_svg",
     "live_table",
+    "profile_view",
     "result_table",
     "run_view",
     "runs_table",
+    "scores_table",
     "transcript_view",
     "verdict_view",
 ]

@@ -64,8 +64,12 @@ class Bubblewrap:
     kind = Isolation.BUBBLEWRAP
     namespaces = True
 
-    def command(self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool) -> list[str]:
+    def command(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool, dies_with_parent: bool = False
+    ) -> list[str]:
         args = ["bwrap", "--unshare-all", "--new-session", "--hostname", "kernelwright"]
+        if dies_with_parent:
+            args.append("--die-with-parent")
         for place in _SYSTEM:
             args += ["--ro-bind-try", place, place]
         for place in _LINKED:

@@ -26,8 +26,13 @@ class Sandbox(Protocol):
     namespaces: bool
     """Whether each candidate can get namespaces of its own inside; otherwise the sandbox serves one candidate only."""
 
-    def command(self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool) -> list[str]:
-        """The command line that runs ``argv`` inside, with exactly this environment."""
+    def command(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool, dies_with_parent: bool = False
+    ) -> list[str]:
+        """The command line that runs ``argv`` inside, with exactly this environment.
+
+        ``dies_with_parent``: nothing in it outlives the thread that started it.
+        """
         ...
 
     def scratch(self, fallback: Path) -> str:
@@ -41,8 +46,10 @@ class NoSandbox:
     kind = Isolation.NONE
     namespaces = False
 
-    def command(self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool) -> list[str]:
-        del environment, gpu
+    def command(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool, dies_with_parent: bool = False
+    ) -> list[str]:
+        del environment, gpu, dies_with_parent
         return list(argv)
 
     def scratch(self, fallback: Path) -> str:

@@ -24,7 +24,10 @@ class Seatbelt:
     kind = Isolation.SANDBOX_EXEC
     namespaces = False
 
-    def command(self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool) -> list[str]:
+    def command(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, gpu: bool, dies_with_parent: bool = False
+    ) -> list[str]:
+        del dies_with_parent  # there is no process in between that would survive
         del gpu  # the profile lets every candidate reach the GPU: Metal is what it is for
         variables = [f"{name}={value}" for name, value in environment.items()]
         return ["sandbox-exec", "-f", str(PROFILE), "-D", f"SCRATCH={environment['TMPDIR']}",

@@ -106,6 +106,7 @@ class Harness:
         self.file = ""
         self.last_inputs: Any = None
         self.kept_outputs: Any = None
+        self.counters: Any = None
 
     def serve(self) -> None:
         while True:
@@ -217,6 +218,24 @@ class Harness:
     def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         self.bench.clear()
         return {}, ()
+
+    def on_count(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Begin to count what this process uses, or answer with what it used since."""
+        from kernelwright.judge.worker.watching import UsageCounters
+
+        if message["begin"]:
+            self.counters = UsageCounters()
+            self.counters.start()
+            return {}, ()
+        return self.counters.stop(), ()
+
+    def on_watch(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Calls under the profiler; their events."""
+        from kernelwright.judge.worker.watching import watch
+
+        assert self.model is not None
+        inputs = [copy_inputs(self.bench.inputs[message["slot"]]) for _ in range(message["calls"])]
+        return watch(self.model, inputs, self.platform), ()
 
     def on_artifacts(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """The code that TorchInductor generated in this process: the modules that hold a ``call`` function."""
