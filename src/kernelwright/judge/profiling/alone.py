@@ -79,8 +79,14 @@ def run(
     try:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                command, stdin=given, stdout=output, stderr=errors, env=variables, start_new_session=True, cwd=directory if directory.is_dir() else "/",
-            )  # fmt: skip
+                command,
+                stdin=given,
+                stdout=output,
+                stderr=errors,
+                env=variables,
+                start_new_session=True,
+                cwd=directory if directory.is_dir() else "/",  # a sandbox's own lies elsewhere
+            )
             try:
                 status = process.wait(seconds)
             except subprocess.TimeoutExpired:
