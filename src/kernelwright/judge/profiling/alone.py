@@ -85,7 +85,7 @@ def run(
                 stderr=errors,
                 env=variables,
                 start_new_session=True,
-                cwd=directory if directory.is_dir() else "/",
+                cwd=directory if directory.is_dir() else "/",  # a sandbox's own lies elsewhere
             )
             try:
                 status = process.wait(seconds)
