@@ -189,7 +189,7 @@ def test_a_problem_that_nobody_can_read_is_refused():
         def forward(self, x):
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(AuthorError, match="graph|branch|data"):
+    with pytest.raises(AuthorError, match=r"graph|branch|data"):
         prompt_for(problem=from_module(Branches(), [torch.randn(3)]))
 
 

@@ -22,7 +22,10 @@ def optimize(
     problems: Annotated[list[str] | None, typer.Argument(metavar="PROBLEM...", help="Problem files.")] = None,
     *,
     target: options.Target = None,
-    author: Annotated[list[str] | None, typer.Option(help="Who writes; may be repeated.", metavar="NAME")] = None,
+    author: Annotated[
+        list[str] | None,
+        typer.Option(help="Who writes: a name, file:PATH, PROVIDER:MODEL; may be repeated.", metavar="NAME"),
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(help=f"Per problem: 5m, 90s, 20 (attempts) or 20,5m.  [default: {DEFAULT_BUDGET}]")
     ] = None,
