@@ -6,7 +6,9 @@ import re
 TITLE_CHARACTERS = 80
 EXPLANATION_CHARACTERS = 600
 
-_MARKUP = re.compile(r"^\s*(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s*)|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}", re.MULTILINE)
+_MARKUP = re.compile(
+    r"^\s*(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s*)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)", re.MULTILINE
+)
 _SENTENCE = re.compile(r"(.+?[.!?:])(?:\s|$)", re.DOTALL)
 _LEAD_IN = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|great|here(?:'s| is| are)\b.*|below\b.*"
@@ -19,11 +21,17 @@ _LEAD_IN = re.compile(
 
 def title_and_explanation(prose: str, source: str) -> tuple[str, str]:
     """The first sentence that says something, and the first paragraphs. Where there is none, the file's docstring."""
-    said = _plain(prose) or _plain(_docstring(source))
-    sentences = [found[1].strip() for found in _SENTENCE.finditer(said + "\n")] or ([said] if said else [])
+    documented = _plain(_docstring(source))
+    said = _plain(prose) or documented
+    title = _first_sentence(said) or _first_sentence(documented)
+    return _cut(title, TITLE_CHARACTERS), _cut(said, EXPLANATION_CHARACTERS)
+
+
+def _first_sentence(text: str) -> str:
+    """The first one that says something, on one line; all of a text that ends no sentence."""
+    sentences = [found[1].strip() for found in _SENTENCE.finditer(text + "\n")] or [text]
     telling = next((sentence for sentence in sentences if not _LEAD_IN.match(sentence)), "")
-    title = _cut(" ".join((telling or _plain(_docstring(source))).split()).rstrip(".:"), TITLE_CHARACTERS)
-    return title, _cut(said, EXPLANATION_CHARACTERS)
+    return " ".join(telling.split()).rstrip(".:")
 
 
 def _plain(text: str) -> str:
