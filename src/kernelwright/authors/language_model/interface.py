@@ -1,22 +1,21 @@
 """What a problem's reference takes, holds and returns: names, shapes and dtypes, without any data."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from kernelwright.problems import load
 from kernelwright.schema import Problem
 
-if TYPE_CHECKING:
-    pass
+Found = TypeVar("Found")
 
 MOST_WEIGHTS = 60
 """Parameters and buffers that are listed; a deep network has hundreds."""
 _LOCK = threading.Lock()
 """Problems are built under seeds of the process's own generator: one at a time."""
+_FOUND: dict[tuple[str, str], Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +34,33 @@ def interface_of(problem: Problem) -> Interface:
 
     Runs the problem's own code in this process; a problem is its user's, not a stranger's.
     """
-    with _LOCK:
-        return _interface(problem)
+    return _once(_interface, problem)
 
 
-@lru_cache(maxsize=64)
 def written_out(problem: Problem) -> str:
     """The reference as PyTorch code, from its graph: for problems whose text is not a Python file.
 
     Raises ``AuthorError`` where it cannot be written as a graph.
     """
+    return _once(_written_out, problem)
+
+
+def _once(find: Callable[[Problem], Found], problem: Problem) -> Found:
+    """Kept under the problem's digest: the problem itself may hold gigabytes of weights."""
+    key = (find.__name__, problem.digest)
+    with _LOCK:
+        if key not in _FOUND:
+            _FOUND[key] = find(problem)
+        return _FOUND[key]
+
+
+def _written_out(problem: Problem) -> str:
     from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
 
-    with _LOCK:
-        return print_module(capture_problem(problem), doc=["The reference as a graph."])
+    return print_module(capture_problem(problem), doc=["The reference as a graph."])
 
 
-@lru_cache(maxsize=64)
 def _interface(problem: Problem) -> Interface:
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
