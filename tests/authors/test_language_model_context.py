@@ -42,7 +42,7 @@ def ask(history=HISTORY, **fields):
     return proposal, text_of(model.prompts[0])
 
 
-subsets = chain.from_iterable(combinations(ContextPiece, n) for n in range(5))
+subsets = list(chain.from_iterable(combinations(ContextPiece, n) for n in range(5)))
 
 
 @pytest.mark.parametrize("allowed", subsets, ids=lambda pieces: "+".join(pieces) or "nothing")

@@ -87,6 +87,8 @@ TAKEN = {
     "reasoning with a draft": (f"<think>\n{fenced(CHANGED)}\nNo: </think>\n{fenced(FILE)}", FILE),
     "reasoning without its opening": (f"First I\n{fenced(CHANGED)}\n</think>\n\n{fenced(FILE)}", FILE),
     "reasoning in capitals": (f"<THINKING>hm</THINKING>{FILE}", FILE),
+    "reasoning in brackets": (f"[THINK]\n{fenced(CHANGED)}\n[/THINK]\n{fenced(FILE)}", FILE),
+    "opening fence at the end of a line": (f"The file: ```python\n{FILE}```\n", FILE),
     "CRLF": (fenced(FILE).replace("\n", "\r\n"), FILE),
     "byte order mark": ("\ufeff" + fenced(FILE), FILE),
     "in a list": ("1. The file:\n\n" + "".join(f"   {line}\n" for line in fenced(FILE).splitlines()), FILE),
@@ -128,6 +130,8 @@ REFUSED = {
     "blank": (" \n\t\n", "is empty"),
     "only reasoning": (f"<think>\n{fenced(FILE)}\nand then", "inside of its reasoning"),
     "reasoning, then nothing": (f"<think>{FILE}</think>\n", "is empty"),
+    "half of a character": (fenced(FILE + "# \ud83d"), "lone surrogates"),
+    "half of a character in JSON": ('{"code": "class ModelNew: ... # \\ud83d"}', "holds no code"),
     "prose": ("I cannot help with that.", "holds no code"),
     "cut off": (f"```python\n{FILE}", "begins in line 1 of the answer never ends"),
     "cut off in the middle": (f"So:\n\n```python\n{FILE[:60]}", "begins in line 3"),
@@ -144,6 +148,8 @@ REFUSED = {
     "an excerpt": (
         fenced(EXCERPT), "is an excerpt",
     ),
+    "an excerpt, bare": (EXCERPT, "is an excerpt"),
+    "an excerpt in JSON": (json.dumps({"code": EXCERPT}), "holds no code"),
     "code and prose in one": (
         "class ModelNew(nn.Module):\n    def forward(self, x): return x it's", "its text is not Python",
     ),

@@ -24,10 +24,12 @@ from typing import Any, cast
 from kernelwright.authors.language_model import blocks, edits
 from kernelwright.authors.language_model.blocks import Block
 
-_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning|thought)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OPEN_THOUGHT = re.compile(r"\A\s*<(think|thinking|reasoning|thought)>", re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(r"^[^\n]*</(?:think|thinking|reasoning|thought)>[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_TAG = "(think|thinking|reasoning|thought)"
+_THOUGHT = re.compile(rf"\A\s*(?:<{_TAG}>.*?</\1>|\[THINK\].*?\[/THINK\])", re.DOTALL | re.IGNORECASE)
+_OPEN_THOUGHT = re.compile(rf"\A\s*(?:<{_TAG}>|\[THINK\])", re.IGNORECASE)
+_END_OF_THOUGHT = re.compile(rf"^[^\n]*(?:</{_TAG}>|\[/THINK\])[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _CODE_START = re.compile(r"^(?:import |from |class |def |@|#|\"\"\"|'''|r\"\"\"|[A-Za-z_]\w* *(?:: *\w+ *)?= *)")
+_NOT_TEXT = re.compile("[\ud800-\udfff]")
 _GOES_ON = re.compile(r"^(?:\s|def |class |@|import |from \S+ import |if __name__)")
 _MOST_STARTS, _MOST_ENDS = 12, 60
 _KERNELS = (
@@ -65,7 +67,10 @@ def parse(answer: str, last: str | None = None) -> Parsed | Unparsed:
         return Unparsed("the answer ends inside of its reasoning: there is no code after it")
     if not text.strip():
         return Unparsed("the answer is empty")
-    if blocks.is_candidate(text):  # before fences are looked for: a docstring may hold some
+    if _NOT_TEXT.search(text):
+        return Unparsed("the answer holds halves of characters (lone surrogates), which no file can hold")
+    bare = blocks.is_candidate(text)
+    if bare and not blocks.is_excerpt(text):  # before fences are looked for: a docstring may hold some
         return _complete(text, "")
     found, prose = blocks.split(text)
     closed = [block for block in found if block.closed]
@@ -78,7 +83,7 @@ def parse(answer: str, last: str | None = None) -> Parsed | Unparsed:
         or _from_json(text, closed, last)
         or _unfenced(prose)
         or _for_the_judge(closed, prose)
-        or Unparsed(_why_not(text, found, bool(files)))
+        or Unparsed(_why_not(text, found, bare or bool(files)))
     )
 
 
