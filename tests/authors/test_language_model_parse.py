@@ -131,7 +131,7 @@ REFUSED = {
     "only reasoning": (f"<think>\n{fenced(FILE)}\nand then", "inside of its reasoning"),
     "reasoning, then nothing": (f"<think>{FILE}</think>\n", "is empty"),
     "half of a character": (fenced(FILE + "# \ud83d"), "lone surrogates"),
-    "half of a character in JSON": ('{"code": "class ModelNew: ... # \\ud83d"}', "holds no code"),
+    "half of a character in JSON": ('{"code": "class ModelNew: ... # \\ud83d"}', "lone surrogates"),
     "prose": ("I cannot help with that.", "holds no code"),
     "cut off": (f"```python\n{FILE}", "begins in line 1 of the answer never ends"),
     "cut off in the middle": (f"So:\n\n```python\n{FILE[:60]}", "begins in line 3"),
@@ -149,7 +149,7 @@ REFUSED = {
         fenced(EXCERPT), "is an excerpt",
     ),
     "an excerpt, bare": (EXCERPT, "is an excerpt"),
-    "an excerpt in JSON": (json.dumps({"code": EXCERPT}), "holds no code"),
+    "an excerpt in JSON": (json.dumps({"code": EXCERPT}), "is an excerpt"),
     "code and prose in one": (
         "class ModelNew(nn.Module):\n    def forward(self, x): return x it's", "its text is not Python",
     ),

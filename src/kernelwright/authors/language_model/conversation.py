@@ -166,15 +166,23 @@ def _unusable(history: Sequence[Attempt]) -> str:
     if not history or history[-1].candidate is not None:
         return ""
     said = history[-1].verdict.feedback
-    status = next((status for status in CallStatus if said.startswith(f"{status.value}:")), None)
+    status = _call_status(history[-1])
     return said.rstrip(".") if status is None or status in _TOLD else ""
+
+
+def _call_status(attempt: Attempt) -> CallStatus | None:
+    """How the call ended that gave no candidate: the author says so in the line that became the feedback."""
+    if attempt.candidate is not None:
+        return None
+    first = attempt.verdict.feedback.partition(": ")[0]
+    return CallStatus(first) if first in set(CallStatus) else None
 
 
 def _overflows(history: Sequence[Attempt]) -> int:
     """How many of the last calls in a row did not fit into the model's context: each halves what may be left out."""
     count = 0
     for attempt in reversed(history):
-        if not attempt.verdict.feedback.startswith(f"{CallStatus.CONTEXT_OVERFLOW.value}:"):
+        if _call_status(attempt) is not CallStatus.CONTEXT_OVERFLOW:
             break
         count += 1
     return count

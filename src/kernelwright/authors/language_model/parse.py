@@ -127,18 +127,22 @@ def _edited(text: str, found: tuple[Block, ...], prose: str, last: str | None) -
     return _complete(changed, edits.prose_before(prose))
 
 
-def _from_json(text: str, closed: list[Block], last: str | None) -> Parsed | None:
-    """A string in a JSON object that holds an answer, or the file itself."""
+def _from_json(text: str, closed: list[Block], last: str | None) -> Parsed | Unparsed | None:
+    """A string in a JSON object that holds an answer, or the file itself; ``None`` where none speaks of ModelNew."""
+    refused: Unparsed | None = None
     for part in (text, *(block.text for block in reversed(closed) if block.language in ("json", "json5", ""))):
         try:
             value = json.loads(part, strict=False)
         except (ValueError, RecursionError):
             continue
         for string in reversed(list(_strings(value))):
-            inner = parse(string, last) if string != text and "ModelNew" in string else None
+            if string == text or "ModelNew" not in string:
+                continue
+            inner = parse(string, last)
             if isinstance(inner, Parsed):
                 return inner
-    return None
+            refused = refused or inner
+    return refused
 
 
 def _strings(value: Any) -> Iterator[str]:
