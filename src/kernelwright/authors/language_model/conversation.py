@@ -5,7 +5,7 @@ providers keep such beginnings in their caches. Then comes one candidate as if t
 one that failed or the best one that is correct, and a message about it. Everything older is one line each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ def next_conversation(task: Task, target: Target, history: Sequence[Attempt], te
     peers = templates.render("peers", common | pieces.peers) if pieces.peers["peers"] else ""
     context = set(pieces.context)
     if base is None:
-        profile: Mapping[str, Any] = {}
+        profile: dict[str, Any] = {}
         about = templates.render("feedback", common | _failed(history, shown)) if history else ""
     else:
         profile = pieces.profile_of(base)

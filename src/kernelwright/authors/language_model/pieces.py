@@ -1,6 +1,6 @@
 """What can be switched off in a prompt: a reference, notes, peers' kernels, the profile. Each is bounded in size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -33,9 +33,9 @@ _LANGUAGES = {
 class Pieces:
     """Values for the templates; a piece that is switched off or has nothing in it is empty."""
 
-    stable: Mapping[str, Any]
+    stable: dict[str, Any]
     """``reference`` and ``docs``: the same over a run, so that they stand in front."""
-    peers: Mapping[str, Any]
+    peers: dict[str, Any]
     context: frozenset[ContextPiece]
     """Those of ``stable`` and ``peers`` that are not empty."""
     advice: Advice | None

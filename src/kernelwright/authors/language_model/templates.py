@@ -43,8 +43,10 @@ class Templates:
             raise AuthorError(f"prompt {name}.md of target {self.target.value}: {error}") from error
 
     def _page(self, name: str, values: Mapping[str, Any]) -> str:
-        text = self._environment.get_template(f"{name}.md").render(values, page=lambda other: self._page(other, values))
-        return text.strip()
+        def page(other: str) -> str:
+            return self._page(other, values)
+
+        return self._environment.get_template(f"{name}.md").render(values, page=page).strip()
 
 
 def worked_example(target: Target) -> tuple[str, str]:

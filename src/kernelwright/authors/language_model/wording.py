@@ -91,6 +91,6 @@ def turn(history: Sequence[Attempt], attempt: Attempt) -> int:
 
 def diff(old: Attempt, new: Attempt) -> str:
     assert old.candidate is not None and new.candidate is not None
-    sources = (attempt.candidate.source.splitlines() for attempt in (old, new) if attempt.candidate is not None)
-    lines = list(difflib.unified_diff(*sources, lineterm="", n=2))[2:]
+    before, after = old.candidate.source.splitlines(), new.candidate.source.splitlines()
+    lines = list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]
     return "\n".join(lines) if len(lines) <= DIFF_LINES else ""
