@@ -221,6 +221,8 @@ def test_a_prompt_that_was_too_long_gets_shorter():
     assert full.count("a line of notes") == 2000
     assert 1200 < half.count("a line of notes") < 1300
     assert 600 < quarter.count("a line of notes") < 650
+    later = ask((overflow, not_written(2, "the answer holds no code")), **given)[1]
+    assert later.count("a line of notes") == half.count("a line of notes")
     assert "context_overflow" not in half
 
 

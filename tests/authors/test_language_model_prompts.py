@@ -11,10 +11,13 @@ from syrupy.assertion import SnapshotAssertion
 from kernelwright.authors import AuthorError
 from kernelwright.authors.language_model import LanguageModelAuthor, conversation
 from kernelwright.authors.language_model.templates import PROMPTS, worked_example
+from kernelwright.judge.findings import Stopped
+from kernelwright.judge.source import read
 from kernelwright.problems import from_module
 from kernelwright.schema import (
     Advice,
     Bottleneck,
+    Candidate,
     ContextPiece,
     DeviceFacts,
     MetalAccess,
@@ -164,6 +167,19 @@ def test_the_judges_rules_are_those_of_the_judge():
     assert f"{settings.memory_limit >> 30} GiB of memory, {settings.time_limit:.0f} s" in system
     assert f"at most {wide.multiple} times eager PyTorch's own, norm-wise, and {wide.worst_multiple} times" in system
     assert f"(16-bit outputs: {half.multiple} and {half.worst_multiple} times)" in system
+
+
+@pytest.mark.parametrize("target", [t for t in Target if t is not Target.CUDA])
+def test_what_may_be_imported_is_what_the_judge_allows(target: Target):
+    system = prompt_for(target=target).system
+    allowed = next(line for line in system.split(". ") if line.startswith("It may import "))
+    for package in ("triton", "cuda"):
+        candidate = Candidate(source=f"import {package}\nclass ModelNew: ...", author="a", target=target)
+        if package in allowed:
+            assert read(candidate) == ()
+        else:
+            with pytest.raises(Stopped, match="imports"):
+                read(candidate)
 
 
 @pytest.mark.parametrize("target", Target)

@@ -179,10 +179,5 @@ def _call_status(attempt: Attempt) -> CallStatus | None:
 
 
 def _overflows(history: Sequence[Attempt]) -> int:
-    """How many of the last calls in a row did not fit into the model's context: each halves what may be left out."""
-    count = 0
-    for attempt in reversed(history):
-        if _call_status(attempt) is not CallStatus.CONTEXT_OVERFLOW:
-            break
-        count += 1
-    return count
+    """How many calls did not fit into the model's context: each halves what may be left out, from then on."""
+    return sum(_call_status(attempt) is CallStatus.CONTEXT_OVERFLOW for attempt in history)
