@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 
 import pytest
+from model_author_kit import ScriptedModel
 
-from kernelwright import authors
-from kernelwright.authors import Author, AuthorError, Task, registry
+from kernelwright import authors, models
+from kernelwright.authors import Author, AuthorError, Proposal, Task, registry
 from kernelwright.schema import Attempt, Candidate, DeviceFacts, Problem, Target
 
 
@@ -78,7 +79,7 @@ def test_another_package_joins_but_is_never_trusted(entry_points: None) -> None:
     assert isinstance(stranger, Author) and not stranger.trusted
     assert stranger.targets == {Target.CUDA}
     candidate = stranger.propose(task(), ())
-    assert candidate is not None and candidate.author == "stranger"
+    assert isinstance(candidate, Candidate) and candidate.author == "stranger"
     assert authors.default_names(Target.CUDA) == ("stranger",)
 
 
@@ -86,6 +87,36 @@ def test_its_errors_are_author_errors_of_one_line(entry_points: None) -> None:
     stranger = authors.get("stranger")
     with pytest.raises(AuthorError, match="stranger: RuntimeError: two lines"):
         stranger.propose(task(), [None])  # type: ignore[list-item]
+
+
+def test_models_are_named_by_provider_and_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def model(name: str) -> ScriptedModel:
+        if not name.startswith("anthropic:"):
+            raise LookupError(f"no provider in {name!r}; there is anthropic")
+        return ScriptedModel(name=name)
+
+    monkeypatch.setattr(models, "get", model, raising=False)
+    author = authors.get("anthropic:claude-sonnet-4")
+    assert isinstance(author, Author)
+    assert (author.name, author.trusted, author.targets) == ("anthropic:claude-sonnet-4", False, frozenset(Target))
+    with pytest.raises(LookupError, match="no provider in 'nobody:x'; there is anthropic"):
+        authors.get("nobody:x")
+
+
+def test_the_list_says_how_the_others_are_named() -> None:
+    with pytest.raises(LookupError, match="file:PATH, PROVIDER:MODEL"):
+        authors.get("nobody")
+    assert not any(":" in name for name in authors.names())
+
+
+def test_a_proposal_of_another_package_is_signed_too(entry_points: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Proposal(Candidate(source="ModelNew = None", author="somebody else"), base=3)
+    monkeypatch.setattr(Stranger, "propose", lambda self, task, history: whole)
+    proposal = authors.get("stranger").propose(task(), ())
+    assert isinstance(proposal, Proposal) and proposal.candidate is not None
+    assert (proposal.candidate.author, proposal.base) == ("stranger", 3)
+    monkeypatch.setattr(Stranger, "propose", lambda self, task, history: Proposal(None, failure="tired"))
+    assert authors.get("stranger").propose(task(), ()) == Proposal(None, failure="tired")
 
 
 @pytest.mark.parametrize(("name", "word"), [("broken", "no such compiler"), ("nothing", "is no Author")])

@@ -1,5 +1,8 @@
 """The registry of Authors. Other packages join through the entry point group ``kernelwright.authors``.
 
+Built-in ones have a name, a person's file is ``file:PATH``, a language model ``PROVIDER:MODEL``, and what a stored Run's
+Authors wrote ``replay:RUN``.
+
 An entry point's value is ``module:factory``; the factory takes no argument and returns an ``Author``.
 """
 
@@ -13,6 +16,9 @@ from kernelwright.schema import Attempt, Candidate, Target
 
 ENTRY_POINT_GROUP = "kernelwright.authors"
 FILE_PREFIX = "file:"
+REPLAY_PREFIX = "replay:"
+NAMED_BY_FORM = ("file:PATH", "replay:RUN", "PROVIDER:MODEL (such as anthropic:claude-sonnet-4)")
+"""How Authors are named that are too many to list."""
 
 BUILT_IN: dict[str, str] = {
     "inductor": "kernelwright.authors.inductor:InductorAuthor",
@@ -45,40 +51,51 @@ class Foreign:
     def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | Proposal | None:
         """The Author's own proposal, signed with the name it is registered under. Its errors become ``AuthorError``."""
         try:
-            answer = self.author.propose(task, history)
+            proposal = self.author.propose(task, history)
         except AuthorError:
             raise
         except Exception as error:
             raise AuthorError(f"{self.name}: {type(error).__name__}: {error}") from error
-        if answer is None:
-            return None
-        candidate = answer.candidate if isinstance(answer, Proposal) else answer
-        if not isinstance(candidate, Candidate | None):
+        if isinstance(proposal, Proposal):
+            return replace(proposal, candidate=self._signed(proposal.candidate))
+        return self._signed(proposal)
+
+    def _signed(self, candidate: object) -> Candidate | None:
+        if candidate is not None and not isinstance(candidate, Candidate):
             raise AuthorError(f"{self.name}: propose returned {type(candidate).__name__}, not a Candidate")
-        signed = candidate and candidate.model_copy(update={"author": self.name})
-        return replace(answer, candidate=signed) if isinstance(answer, Proposal) else signed
+        return None if candidate is None else candidate.model_copy(update={"author": self.name})
 
 
 def get(name: str) -> Author:
-    """The Author of that name: a built-in one, ``file:PATH``, or one that another package registered.
+    """The Author of that name: a built-in one, ``file:PATH``, one that another package registered, or a language model.
 
-    Raises ``LookupError`` with one line that lists what there is.
+    Raises ``LookupError`` with one line that lists what there is; for a model, which providers there are.
     """
     if name.startswith(FILE_PREFIX) and len(name) > len(FILE_PREFIX):
         from kernelwright.authors.file import FileAuthor
 
         return FileAuthor(name.removeprefix(FILE_PREFIX))
+    if name.startswith(REPLAY_PREFIX):
+        from kernelwright.authors.replay import replayed
+
+        return replayed(name)
     if name in BUILT_IN:
         module, _, factory = BUILT_IN[name].partition(":")
         return getattr(import_module(module), factory)()
     for point in _registered():
         if point.name == name:
             return _load(point)
-    raise LookupError(f"no author {name!r}; there is {', '.join((*names(), 'file:PATH'))}")
+    provider, _, model = name.partition(":")
+    if provider and model:
+        from kernelwright import models
+        from kernelwright.authors.language_model import LanguageModelAuthor
+
+        return LanguageModelAuthor(models.get(name))
+    raise LookupError(f"no author {name!r}; there is {', '.join((*names(), *NAMED_BY_FORM))}")
 
 
 def names() -> tuple[str, ...]:
-    """Names of the built-in Authors, then of those that other packages registered. ``file:PATH`` is not listed."""
+    """Names of the built-in Authors, then of those that other packages registered; see also ``NAMED_BY_FORM``."""
     return (*BUILT_IN, *(point.name for point in _registered()))
 
 

@@ -73,7 +73,10 @@ def authors(names: list[str] | None, language: "Target | None") -> tuple[str, ..
         given = [one for name in names or () for one in replay.expanded(name)]
     chosen = tuple(dict.fromkeys(given)) or registry.default_names(language)
     if not chosen:
-        fail(f"no author writes {language}: name one with --author (file:PATH for a candidate of your own)")
+        fail(
+            f"no author writes {language}: name one with --author (PROVIDER:MODEL for a language model, "
+            "file:PATH for a candidate of your own)"
+        )
     for name in chosen:
         with usage_errors(LookupError):
             registry.get(name)

@@ -25,7 +25,10 @@ def optimize(
     problems: Annotated[list[str] | None, typer.Argument(metavar="PROBLEM...", help="Problem files.")] = None,
     *,
     target: options.Target = None,
-    author: Annotated[list[str] | None, typer.Option(help="Who writes; may be repeated.", metavar="NAME")] = None,
+    author: Annotated[
+        list[str] | None,
+        typer.Option(help="Who writes: a name, file:PATH, PROVIDER:MODEL; may be repeated.", metavar="NAME"),
+    ] = None,
     budget: Annotated[
         str | None,
         typer.Option(
