@@ -104,7 +104,7 @@ def test_models_are_named_by_provider_and_model(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_list_says_how_the_others_are_named() -> None:
-    with pytest.raises(LookupError, match="file:PATH, PROVIDER:MODEL"):
+    with pytest.raises(LookupError, match="file:PATH, replay:RUN, PROVIDER:MODEL"):
         authors.get("nobody")
     assert not any(":" in name for name in authors.names())
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from model_author_kit import PROBLEM, around, counted, failed, timed
 
-from kernelwright.authors.language_model import figures, standing
+from kernelwright.authors import standing
+from kernelwright.authors.language_model import figures
 from kernelwright.authors.language_model.interface import MOST_WEIGHTS, Interface, interface_of
 from kernelwright.authors.language_model.prose import EXPLANATION_CHARACTERS, TITLE_CHARACTERS, title_and_explanation
 from kernelwright.problems import from_module

@@ -1,7 +1,7 @@
 """The registry of Authors. Other packages join through the entry point group ``kernelwright.authors``.
 
-Built-in ones have a name, a person's file is ``file:PATH``, a language model ``PROVIDER:MODEL``, and what a stored Run's
-Authors wrote ``replay:RUN``.
+Built-in ones have a name, a person's file is ``file:PATH``, a language model ``PROVIDER:MODEL``, and what the Authors
+of a stored Run wrote ``replay:RUN``.
 
 An entry point's value is ``module:factory``; the factory takes no argument and returns an ``Author``.
 """

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from kernelwright.authors import standing
 from kernelwright.authors.author import Proposal, Task
 from kernelwright.authors.file import detect_target
-from kernelwright.authors.language_model import blocks, standing
+from kernelwright.authors.language_model import blocks
 from kernelwright.authors.language_model.conversation import next_conversation
 from kernelwright.authors.language_model.parse import Unparsed, parse
 from kernelwright.authors.language_model.prose import title_and_explanation
@@ -31,6 +32,7 @@ class LanguageModelAuthor:
 
     trusted = False
     targets = frozenset(Target)
+    waits = True
 
     def __init__(self, model: LanguageModel, prompts: Path | None = None) -> None:
         """``prompts``: a folder of the user's own templates, by default ``$KERNELWRIGHT_HOME/prompts``."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kernelwright.authors import standing
 from kernelwright.authors.author import Task
-from kernelwright.authors.language_model import figures, standing, wording
+from kernelwright.authors.language_model import figures, wording
 from kernelwright.authors.language_model.interface import interface_of, written_out
 from kernelwright.authors.language_model.pieces import Pieces
 from kernelwright.authors.language_model.templates import Templates, worked_example

@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Sequence
 
-from kernelwright.authors.language_model import figures, standing
+from kernelwright.authors import standing
+from kernelwright.authors.language_model import figures
 from kernelwright.schema import Attempt
 
 DIFF_LINES = 120
