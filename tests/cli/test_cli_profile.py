@@ -10,7 +10,19 @@ import pytest
 from typer.testing import Result
 
 from kernelwright.cli.objects import ProfileObject
-from kernelwright.schema import Candidate, DeviceFacts, MetalWork, Operation, Picture, Profile, Roofline
+from kernelwright.schema import (
+    Advice,
+    Bottleneck,
+    Candidate,
+    DeviceFacts,
+    MetalWork,
+    Operation,
+    Picture,
+    Profile,
+    Recommendation,
+    Roofline,
+)  # fmt: skip
+from kernelwright.store import Store
 
 Invoke = Callable[..., Result]
 PROFILE = Profile(
@@ -134,3 +146,19 @@ def test_wrong_input_is_one_line(
 
 def test_an_interrupt_is_told_apart(command: Invoke) -> None:
     assert command("relu.py", "stop.py").exit_code == 130
+
+
+def test_a_run_whose_attempts_followed_advice_ends_with_the_analysts_scores(kernelwright: Invoke) -> None:
+    kernelwright("optimize", "relu.py", "--author", "file:slow.py", "--author", "file:fast.py", "--quiet")
+    with Store.open() as store:
+        run, *_ = store.runs()
+        assert "Brier" not in kernelwright("show", run.id).stdout
+        first, second = store.attempts(run.id)
+        advised = Recommendation(bottleneck=Bottleneck.MEMORY, change="fuse", expected_gain=6.0, confidence=0.9)
+        store.add_advice(run.id, Advice(about=1, analyst="openai:gpt-4o", recommendation=advised))
+        changed = {"number": 3, "base": 1, "recommendation": advised}
+        store.add_attempt(second.model_copy(update=changed))
+    shown = kernelwright("show", run.id).stdout
+    assert first.verdict.speedup.eager is not None and first.verdict.speedup.eager.median == 1.0
+    for part in ("Brier", "openai:gpt-4o", "0.010", "2.00× (2.00–2.00)"):  # three times as fast, six were promised
+        assert part in shown, part

@@ -9,6 +9,11 @@ from kernelwright.cli import options
 from kernelwright.cli.usage import fail, usage_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from kernelwright.schema import Attempt, Run
     from kernelwright.store import Store
 
 
@@ -49,7 +54,21 @@ def _show_run(store: "Store", name: str, as_json: bool) -> None:
     if as_json:
         output.print_object(ShowRunObject.of(run, attempts).to_json())
     else:
-        output.print_rich(run_view(run, attempts))
+        output.print_rich(run_view(run, attempts), *_scores(store, run, attempts))
+
+
+def _scores(store: "Store", run: "Run", attempts: "tuple[Attempt, ...]") -> "Iterator[RenderableType]":
+    """How good the recommendations were, where attempts followed any."""
+    bases = {attempt.base for attempt in attempts if attempt.recommendation is not None and attempt.base is not None}
+    if not bases:
+        return
+    from kernelwright.analysis import predictions, scores
+    from kernelwright.report import scores_table
+
+    advice = filter(None, (store.advice(run.id, number) for number in sorted(bases)))
+    found = scores(predictions(attempts, advice, run.settings.analyst))
+    if found:
+        yield scores_table(found)
 
 
 def _show_attempt(store: "Store", name: str, artifact: str | None, as_json: bool) -> None:
