@@ -20,7 +20,7 @@ from model_author_kit import (
 from kernelwright.authors import Author, AuthorError, Proposal
 from kernelwright.authors.language_model import LanguageModelAuthor
 from kernelwright.models import MemoryJournal
-from kernelwright.schema import CallStatus, ContextPiece, DeviceFacts, Status, Target, Text
+from kernelwright.schema import CallStatus, ContextPiece, DeviceFacts, Status, Target, Text, Verdict
 
 
 def ask(history=(), model=None, **fields) -> tuple[Proposal, str]:
@@ -185,6 +185,13 @@ def test_metal_without_a_mac_is_compared_by_modelled_time():
     assert "0.667 × as fast as attempt 2 (by modelled time): slower, not kept." in prompt
     same_model = (counted(1, 1.0, moved=2 << 20), counted(2, 1.0, moved=1 << 20, base=1))
     assert ask(same_model, target=Target.METAL)[0].base == 2
+
+
+def test_where_nothing_can_be_compared_the_first_that_works_is_the_last():
+    interpreted = attempt(2, Verdict(status=Status.CORRECT, target=Target.TRITON, feedback="Correct."))
+    author = LanguageModelAuthor(ScriptedModel())
+    assert author.propose(task(target=Target.TRITON), (failed(1), interpreted)) is None
+    assert author.propose(task(target=Target.TRITON), (failed(1),)) is not None
 
 
 def test_metal_that_launches_nothing_does_not_count():

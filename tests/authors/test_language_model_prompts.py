@@ -3,12 +3,15 @@
 ``pytest --snapshot-update`` accepts changes.
 """
 
+import ast
+
 import pytest
 import torch
 from model_author_kit import PROBLEM, ScriptedModel, counted, failed, file, proposed, task, timed
 from syrupy.assertion import SnapshotAssertion
 
 from kernelwright.authors import AuthorError
+from kernelwright.authors.file import defines_model_new, detect_target
 from kernelwright.authors.language_model import LanguageModelAuthor, conversation
 from kernelwright.authors.language_model.templates import PROMPTS, worked_example
 from kernelwright.judge.findings import Stopped
@@ -73,7 +76,7 @@ def test_system(target: Target, platform: str, facts: DeviceFacts | None, snapsh
 @pytest.mark.parametrize("precision", Precision)
 def test_accuracy_rule(precision: Precision, snapshot: SnapshotAssertion):
     system = prompt_for(precision=precision).system
-    assert system[system.index("**Accuracy") : system.index("**Timing")] == snapshot
+    assert system[system.index("**Accuracy") : system.index("**Timing")].strip() == snapshot
 
 
 def test_first_turn(snapshot: SnapshotAssertion):
@@ -189,7 +192,9 @@ def test_every_target_has_its_pages_and_its_example(target: Target):
         p.name for p in folder.iterdir()
     }
     problem, candidate = worked_example(target)
-    assert "class Model" in problem and "class ModelNew" in candidate
+    assert "def forward" in problem and "def forward" in candidate
+    assert defines_model_new(ast.parse(candidate))
+    assert detect_target(ast.parse(candidate)) is target
 
 
 def test_a_missing_example_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path):

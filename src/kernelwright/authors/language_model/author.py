@@ -41,28 +41,31 @@ class LanguageModelAuthor:
         self._prompts = prompts
 
     def propose(self, task: Task, history: Sequence[Attempt]) -> Proposal | None:
-        """The next Candidate; ``None`` after ``task.tries`` Attempts of which none works.
+        """The next Candidate; ``None`` after ``task.tries`` Attempts of which none works, and after the first one that
+        works where Attempts cannot be compared (Triton without a GPU).
 
         The call is kept in ``task.journal`` under ``NAME/TURN/1``, ``TURN`` being one more than there are Attempts, so
         that a resumed run does not pay for it again. Raises ``AuthorError`` where a user's template does not work.
         """
-        if not any(map(standing.works, history)) and len(history) >= task.tries:
+        base = standing.best(history, task.advice)
+        if base is None and len(history) >= task.tries:
             return None
+        if base is not None and standing.gain(base, base) is None:
+            return None  # neither timed nor counted: nothing would tell whether a change gained
         target = task.target or _WHERE_NOBODY_SAYS.get(task.platform, Target.CPP)
         if target is Target.CUDA and task.platform != "cuda":
             return Proposal(
                 None, f"target cuda runs on platform cuda only, and this run is on {task.platform}", final=True
             )
-        conversation = next_conversation(task, target, history, Templates(target, self._prompts))
+        conversation = next_conversation(task, target, history, base, Templates(target, self._prompts))
         exchange = asked(self._model, conversation.prompt, f"{self.name}/{len(history) + 1}/1", task.journal)
-        base = None if conversation.base is None else conversation.base.number
         candidate, failure = self._read(exchange, task, target, conversation.shown)
         return Proposal(
             candidate=candidate,
             failure=failure,
             exchanges=(exchange,),
             context=conversation.context,
-            base=base,
+            base=base.number if base is not None else None,
             final=exchange.status in FINAL,
         )
 

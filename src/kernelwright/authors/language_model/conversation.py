@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernelwright.authors import standing
 from kernelwright.authors.author import Task
 from kernelwright.authors.language_model import figures, wording
 from kernelwright.authors.language_model.interface import interface_of, written_out
@@ -38,21 +37,27 @@ class Conversation:
     prompt: Prompt
     shown: Attempt | None
     """Whose candidate stands last in it: changes in the answer are changes to this one."""
-    base: Attempt | None
-    """The best Attempt, which the answer sets out to improve; ``None`` while nothing works yet."""
     context: frozenset[ContextPiece]
     """What the prompt holds of what can be switched off."""
 
 
-def is_timed(target: Target, platform: str) -> bool:
-    """Whether candidates are timed: Metal is only on a Mac."""
-    return target is not Target.METAL or platform == "mps"
+def measure(target: Target, platform: str) -> str:
+    """How candidates are compared: ``timed``; ``counted`` for Metal without a Mac; ``checked``, and not compared, for
+    Triton without a GPU.
+    """
+    if target is Target.METAL and platform != "mps":
+        return "counted"
+    return "checked" if target is Target.TRITON and platform == "cpu" else "timed"
 
 
-def next_conversation(task: Task, target: Target, history: Sequence[Attempt], templates: Templates) -> Conversation:
-    """What the model is asked next. Raises ``AuthorError`` where a user's own template does not work."""
+def next_conversation(
+    task: Task, target: Target, history: Sequence[Attempt], base: Attempt | None, templates: Templates
+) -> Conversation:
+    """What the model is asked next. ``base``: the best Attempt, to set out from; ``None`` while nothing works.
+
+    Raises ``AuthorError`` where a user's own template does not work.
+    """
     pieces = Pieces.of(task, target, 0.5 ** _overflows(history))
-    base = standing.best(history, task.advice)
     shown = base or next((a for a in reversed(history) if a.candidate is not None), None)
     common = _common(task, target)
     opening = templates.render("task", common | pieces.stable)
@@ -70,7 +75,6 @@ def next_conversation(task: Task, target: Target, history: Sequence[Attempt], te
     return Conversation(
         Prompt(system=templates.render("system", common), messages=_messages(opening, shown, closing)),
         shown,
-        base,
         frozenset(context),
     )
 
@@ -96,7 +100,7 @@ def _common(task: Task, target: Target) -> dict[str, Any]:
         "target": target.value,
         "platform": task.platform,
         "precision": task.precision.value,
-        "timed": is_timed(target, task.platform),
+        "measure": measure(target, task.platform),
         "packages": _PACKAGES.get(target, "torch and the standard library"),
         "device": "mps" if target is Target.METAL else task.platform,
         "facts": task.facts,
