@@ -103,13 +103,14 @@ def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[
     by_name = {check.name: check for check in (*tools, *packages)}
     has = {device.platform for device in found if device.available}
     compiler = by_name["g++"] if by_name["g++"].available or not by_name["clang"].available else by_name["clang"]
+    triton = by_name["triton"]
     gpu = Check(name="GPU", available="cuda" in has, detail="no NVIDIA GPU")
     mac = Check(name="Mac", available="mps" in has, detail="no Apple GPU")
     runtime = by_name["metal toolchain"]
     needs: dict[Target, tuple[Check, ...]] = {
         Target.TORCH: (),
         Target.CPP: (compiler, by_name["ninja"]),
-        Target.TRITON: (gpu, by_name["triton"]),
+        Target.TRITON: (triton,),
         Target.CUDA: (gpu, by_name["nvcc"], by_name["ninja"]),
         Target.METAL: (mac if mac.available else runtime,),
     }
@@ -117,6 +118,9 @@ def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[
     if found_targets[Target.METAL].available and not mac.available:
         note = {"detail": f"checked on the Metal runtime with {runtime.detail}, not timed: no Apple GPU"}
         found_targets[Target.METAL] = found_targets[Target.METAL].model_copy(update=note)
+    if triton.available and not gpu.available:
+        note = {"detail": "checked in Triton's interpreter, not timed: no NVIDIA GPU"}
+        found_targets[Target.TRITON] = found_targets[Target.TRITON].model_copy(update=note)
     return tuple(found_targets.values())
 
 

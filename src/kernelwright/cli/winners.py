@@ -40,7 +40,7 @@ def header(run: Run, attempt: Attempt, path: Path) -> str:
     )
     lines = [
         f"Kernelwright {__version__}, {datetime.now(UTC):%Y-%m-%d}: written by {attempt.author}{title}",
-        measured if verdict.metal is None else verdict.metal.note,
+        verdict.not_timed or measured,
         f"precision {verdict.precision.value} on {verdict.platform}: {verdict.device}",
         f"run {run.id}, attempt {attempt.number}: kernelwright show {attempt.id}",
     ]

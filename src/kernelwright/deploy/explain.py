@@ -1,6 +1,6 @@
 """A run's outcome in a few sentences."""
 
-from kernelwright.schema import UNTIMED, Attempt, Interval, Run
+from kernelwright.schema import UNTIMED, Attempt, Interval, Run, Target
 
 _CALLED = {
     "eager": "plain PyTorch",
@@ -20,7 +20,8 @@ def explain(run: Run, attempt: Attempt | None) -> list[str]:
     if attempt is None:
         lines.append(f"{name}: no verified candidate is faster, the original module is in use")
         if outcome.winner == UNTIMED:
-            lines.append(f"Metal candidates were checked, not timed; attempt {outcome.attempt} counts the least work")
+            why = "counts the least work" if run.settings.target is Target.METAL else "is correct"
+            lines.append(f"candidates were checked, not timed; attempt {outcome.attempt} {why}")
         elif outcome.winner not in ("attempt", "eager"):
             lines.append(f"{stays} was the fastest of all: {_times(outcome.speedup.eager)} plain PyTorch")
     else:

@@ -63,6 +63,8 @@ class Correctness:
         precision: Precision,
         seed: int,
         metal: MetalWatch | None = None,
+        *,
+        interpret: bool = False,
     ):
         self.candidate = candidate
         self.worker = worker
@@ -71,6 +73,8 @@ class Correctness:
         self.seed = seed
         self.metal = metal
         """Where the candidate is Metal and this machine has no Apple GPU."""
+        self.interpret = interpret
+        """Triton's interpreter runs the candidate's kernels."""
         self.checked = Checked()
 
     def run(self, construction_fd: int, plan: Sequence[DrawPlan]) -> None:
@@ -120,7 +124,9 @@ class Correctness:
         # named by its content: same-named modules and kernels must never run each other's code
         name = f"candidate_{self.candidate.digest[:16]}"
         mac = self.metal.host if self.metal else None
-        reply, _ = self._ask("import", "load", source=self.candidate.source, name=name, seed=self.seed, mac=mac)
+        reply, _ = self._ask(
+            "import", "load", source=self.candidate.source, name=name, seed=self.seed, mac=mac, interpret=self.interpret
+        )
         if not reply.get("has_model"):
             raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
 

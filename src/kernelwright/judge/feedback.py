@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from kernelwright.judge.findings import Stopped, stop
-from kernelwright.schema import MetalWork, Speedup, Status
+from kernelwright.schema import Speedup, Status
 
 _MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory|std::bad_alloc", re.IGNORECASE)
 _COMPILER_TYPES = frozenset({
@@ -55,10 +55,10 @@ def from_error(error: dict[str, Any], stage: str, source: str, printed: str) -> 
     return stop(Status.RUNTIME_FAILED, stage, "\n".join(part for part in (text, where, trace[-2000:]) if part))
 
 
-def of_success(speedup: Speedup, metal: MetalWork | None) -> str:
+def of_success(speedup: Speedup, not_timed: str | None) -> str:
     """What the author of a correct candidate is told."""
-    if metal is not None:
-        return f"Correct: {metal.note}."
+    if not_timed is not None:
+        return f"Correct: {not_timed}."
     if speedup.eager is None or speedup.best_baseline is None:
         return "Correct."
     best = speedup.best_baseline

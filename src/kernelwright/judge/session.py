@@ -15,6 +15,7 @@ from kernelwright.judge import source
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
 from kernelwright.judge.feedback import of_success
 from kernelwright.judge.findings import Stopped, stop
+from kernelwright.judge.interpreter import NOTE, interpreted
 from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.metal import watch_for
 from kernelwright.judge.nursery import Nursery, Worker
@@ -91,18 +92,25 @@ class JudgeSession:
         began = time.monotonic()
         checked, finding, worker, metal = Checked(), None, None, None
         timing, speedup, limits, work, remarks = None, Speedup(), None, None, ()
+        not_timed: str | None = None
         artifacts: dict[str, str] = {}
         try:
             remarks = source.read(candidate)
             metal = watch_for(candidate, self.platform.name)
+            interpret = interpreted(candidate, self.platform.name)
             worker = self._spawn(trusted)
-            correctness = Correctness(candidate, worker, self._reference, self.settings.precision, self._seed, metal)
+            correctness = Correctness(
+                candidate, worker, self._reference, self.settings.precision, self._seed, metal, interpret=interpret
+            )
             checked = correctness.checked
             assert self._construction_fd is not None
             correctness.run(self._construction_fd, self.plan)
             artifacts = _artifacts(worker) if any(r.label == "uses_torch_compile" for r in remarks) else {}
             if metal is not None:
                 work = metal.work
+                not_timed = work.note if work else None
+            elif interpret:
+                not_timed = NOTE
             elif self.settings.timing:
                 timing, speedup = self._time(candidate, worker)
                 limits = self._hold_against_limits(timing)
@@ -133,10 +141,11 @@ class JudgeSession:
             timing=timing,
             limits=limits,
             metal=work,
+            not_timed=not_timed,
             problem_labels=self.problem_labels,
             labels=labels,
             warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings + suspicions,
-            feedback=finding.feedback if finding else of_success(speedup, work),
+            feedback=finding.feedback if finding else of_success(speedup, not_timed),
             isolation=self._sandbox.kind,
             artifacts=artifacts,
             seconds=self._seconds(began, worker, checked),

@@ -9,7 +9,7 @@ from rich.live import Live
 
 from kernelwright.report import words
 from kernelwright.report.run import live_table
-from kernelwright.schema import UNTIMED, Attempt, BaselineTiming, Run
+from kernelwright.schema import UNTIMED, Attempt, BaselineTiming, Run, Target
 
 
 class LinesObserver:
@@ -51,9 +51,10 @@ class LinesObserver:
     def run_finished(self, run: Run) -> None:
         winner = run.outcome.winner if run.outcome else "eager"
         number = f" {run.outcome.attempt}" if run.outcome and winner in ("attempt", UNTIMED) else " stays"
-        name = (
-            "nothing was timed, least work: attempt" if winner == UNTIMED else f"winner: {words.baseline_name(winner)}"
-        )
+        name = f"winner: {words.baseline_name(winner)}"
+        if winner == UNTIMED:
+            chosen = "least work" if run.settings.target is Target.METAL else "correct"
+            name = f"nothing was timed, {chosen}: attempt"
         self._say(f"  {name}{number} after {words.seconds(run.elapsed_seconds)}")
 
     def _say(self, line: str) -> None:

@@ -34,6 +34,8 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
         parts.append(_limits(verdict.limits))
     if verdict.metal is not None:
         parts.append(metal_view(verdict.metal))
+    elif verdict.not_timed is not None:
+        parts.append(Text(verdict.not_timed, style="bold"))
     if verdict.warnings:
         parts.append(Text("\n".join(f"warning: {warning}" for warning in verdict.warnings), style="yellow"))
     if verdict.feedback:

@@ -11,7 +11,7 @@ from kernelwright.schema.profile import Recommendation
 from kernelwright.schema.verdict import BaselineTiming, Precision, Speedup, Verdict
 
 UNTIMED = "untimed"
-"""The outcome of a run whose candidates were checked on the Metal runtime: nothing was timed, so nobody won."""
+"""The outcome of a run whose candidates were checked on what stands in for a device: nothing was timed, nobody won."""
 
 
 class Budget(Record):
@@ -154,7 +154,7 @@ class Outcome(Record):
 
     winner: str
     """``attempt``, the name of the baseline that stays, or ``untimed``: candidates were checked only, and ``attempt``
-    names the correct one with the least counted work."""
+    names the correct one with the least counted work, or the first where no work is counted."""
     attempt: int | None = None
     speedup: Speedup = Speedup()
     baselines: tuple[BaselineTiming, ...] = ()

@@ -160,6 +160,8 @@ class Verdict(Record):
     limits: Limits | None = None
     metal: MetalWork | None = None
     """Of a Metal candidate that was checked without an Apple GPU: counted work in the place of times."""
+    not_timed: str | None = None
+    """Why a correct candidate has no times: ``checked in Triton's interpreter (CPU), not timed``."""
     problem_labels: tuple[str, ...] = ()
     """Found about the problem itself: ``constant_output``, ``ignores_input:1``, ``removable:aten.relu`` …"""
     labels: tuple[str, ...] = ()

@@ -48,6 +48,11 @@ def least_work(attempts: Iterable[Attempt]) -> Attempt | None:
     return min(checked, key=_modelled, default=None)
 
 
+def first_interpreted(attempts: Iterable[Attempt]) -> Attempt | None:
+    """The first correct attempt that was checked, not timed, where no work is counted either: Triton on a CPU."""
+    return next((a for a in attempts if a.verdict.ok and a.verdict.not_timed and a.verdict.metal is None), None)
+
+
 def _modelled(attempt: Attempt) -> tuple[float, int]:
     work = attempt.verdict.metal
     assert work is not None
@@ -92,7 +97,7 @@ def choose(attempts: Sequence[Attempt], baselines: tuple[BaselineTiming, ...], l
             problem_labels=labels,
         )
     stays = best_baseline(baselines)
-    checked = least_work(attempts)
+    checked = least_work(attempts) or first_interpreted(attempts)
     if stays is None and checked is not None:
         return Outcome(winner=UNTIMED, attempt=checked.number, problem_labels=labels)
     if stays is None:

@@ -91,6 +91,7 @@ def _swarm(
 ) -> Generator["Swarm"]:
     from kernelwright import analysis, authors, platforms
     from kernelwright.judge import JudgeSession, JudgeSettings
+    from kernelwright.judge.interpreter import timed
     from kernelwright.swarm.swarm import Swarm
 
     platform = platforms.get(settings.platform)
@@ -103,7 +104,7 @@ def _swarm(
     )
     judge = JudgeSettings(
         precision=settings.precision,
-        timing=settings.target is not Target.METAL or platform.name == "mps",  # a stand-in's times mean nothing
+        timing=timed(settings.target, platform.name),
         unsafe=unsafe,
         timing_budget=_timing_budget(settings.budget),
     )

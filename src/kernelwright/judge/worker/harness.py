@@ -130,7 +130,12 @@ class Harness:
         return {}, ()
 
     def on_load(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
-        """Import the candidate from a real file: Triton and tracebacks need one. ``mac``: what stands in for a Mac."""
+        """Import the candidate from a real file: Triton and tracebacks need one.
+
+        ``mac``: what stands in for a Mac. ``interpret``: Triton kernels run in its interpreter.
+        """
+        if message.get("interpret"):
+            os.environ["TRITON_INTERPRET"] = "1"
         if (mac := message.get("mac")) is not None:
             self.device = StandInDevice(mac)
         path = self.directory / f"{message['name']}.py"

@@ -1,17 +1,20 @@
-"""The mean before the linear layer: a linear map of a mean is the mean of its images.
+"""The mean moves in front of the projection: both are linear in x, and mean(x W + b) = mean(x) W + b.
 
-2048 × 512 × 1024 multiplications become 512 × 1024; what is left is one pass over the input, 4 MiB, and one over the
-weights, 2 MiB. The product of 2048 rows, 8 MiB, is never written.
+Saves: the product shrinks from batch x time rows to batch rows, and its large result is never written.
+Moves: x once. What is left is bound by that read, so no kernel of our own could add anything.
+Precision: fewer and shorter sums than the reference, all in float32.
 """
 
-import torch.nn.functional as F
+import torch
 from torch import nn
 
 
 class ModelNew(nn.Module):
-    def __init__(self, features, outputs):
+    def __init__(self, features, hidden):
         super().__init__()
-        self.linear = nn.Linear(features, outputs)  # the name that Model has: weights come by name
+        self.project = nn.Linear(features, hidden)  # the reference's names: its weights are loaded into these
 
     def forward(self, x):
-        return F.linear(x.mean(dim=0), self.linear.weight, self.linear.bias)
+        pooled = x.mean(dim=1)
+        hidden = torch.addmm(self.project.bias, pooled, self.project.weight.t())
+        return nn.functional.gelu(hidden)
