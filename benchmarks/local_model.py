@@ -63,7 +63,7 @@ def driven(author: str, options: argparse.Namespace, folder: Path) -> int:
     from kernelwright.store import Store
 
     with Store.open(folder / "home") as store:
-        run = json.loads(done.stdout)["results"][0]["run"]["id"]
+        run = json.loads(done.stdout)["results"][0]["run"]
         attempts = store.attempts(run)
     ends = Counter(attempt.verdict.status.value for attempt in attempts)
     tokens = sum(attempt.usage.output_tokens or 0 for attempt in attempts)

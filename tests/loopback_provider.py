@@ -347,7 +347,7 @@ def busy_script(seconds: float, failing: float, seed: int) -> Script:
 def module_answer(request: Request) -> str:
     """A correct answer: the prompt's reference as ``ModelNew``, with the request's digest as a comment."""
     found = re.findall(r"```python\n(.*?)```", request.prompt, re.DOTALL)
-    source = next((text for text in found if re.search(r"\bclass Model\b", text)), "")
+    source = next((text for text in reversed(found) if re.search(r"\bclass Model\b", text)), "")  # others are examples
     return f"Renamed.\n\n```python\n# {request.digest}\n{re.sub(r'Model', 'ModelNew', source)}\n```\n"
 
 
