@@ -156,6 +156,15 @@ def test_it_sets_out_from_its_best():
     assert "attempt 4 (idea 6) ran 0.833 [0.810, 0.857] × as fast as attempt 3 (measured): slower, not kept." in prompt
 
 
+def test_less_work_than_the_reference_does_is_said_in_words():
+    fast = timed(1, 2.0)
+    assert fast.verdict.limits is not None
+    limits = fast.verdict.limits.model_copy(update={"work_floor_ms": 60.0, "work_share": 12.0})
+    _, prompt = ask((fast.model_copy(update={"verdict": fast.verdict.model_copy(update={"limits": limits})}),))
+    assert "is faster than the reference's FLOPs allow (60 ms): it does less work." in prompt
+    assert "1200 %" not in prompt
+
+
 def test_it_is_shown_what_the_last_change_did():
     _, prompt = ask((timed(1, 2.0), timed(2, 2.01, base=1)))
     assert (

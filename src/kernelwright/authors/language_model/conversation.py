@@ -45,9 +45,11 @@ def measure(target: Target, platform: str) -> str:
     """How candidates are compared: ``timed``; ``counted`` for Metal without a Mac; ``checked``, and not compared, for
     Triton without a GPU.
     """
-    if target is Target.METAL and platform != "mps":
-        return "counted"
-    return "checked" if target is Target.TRITON and platform == "cpu" else "timed"
+    from kernelwright.judge.interpreter import timed
+
+    if timed(target, platform):
+        return "timed"
+    return "counted" if target is Target.METAL else "checked"
 
 
 def next_conversation(

@@ -55,7 +55,11 @@ def standing_of(attempt: Attempt) -> str:
             )
             if limits.work_floor_ms > 0 and limits.work_share is not None:
                 share, floor = figures.percent(limits.work_share), figures.milliseconds(limits.work_floor_ms)
-                text += f", and {share} of what the reference's FLOPs allow ({floor})"
+                text += (
+                    f", and {share} of what the reference's FLOPs allow ({floor})"
+                    if limits.work_share <= 1
+                    else f", and is faster than the reference's FLOPs allow ({floor}): it does less work"
+                )
             text += "."
         return text
     work = verdict.metal
