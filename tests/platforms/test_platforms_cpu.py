@@ -137,3 +137,15 @@ def test_measured_limits_are_plausible(monkeypatch):
 
 def test_a_dtype_without_a_matrix_product_has_no_rate():
     assert measure._matmul_rate("cpu", torch.bool, (16,), measure._wait_for_nothing) is None
+
+
+def test_stalls_at_the_start_are_not_taken_for_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    calls: list[None] = []
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: now[0])
+
+    def call() -> None:
+        calls.append(None)
+        now[0] += 0.04 if len(calls) < 6 else 0.001
+
+    assert measure._best_seconds(call, measure._wait_for_nothing, 0.03) == pytest.approx(0.001)

@@ -15,6 +15,9 @@ from kernelwright.schema import DeviceLimits
 _MATMUL_SECONDS = 0.2
 _STREAM_SECONDS = 0.04
 _CPU_BATCH_SECONDS, _QUEUE_BATCH_SECONDS = 5e-5, 5e-3
+_FEWEST_BATCHES = 8
+"""Threads that start, or wait for other programs' threads, cost the first calls tens of milliseconds each."""
+_SIZES_ALWAYS = 3
 _CPU_SIZES = (128, 256, 512, 1024, 2048)
 _GPU_SIZES = (1024, 2048, 4096, 8192)
 
@@ -85,16 +88,19 @@ def _bandwidth(device: str, size: int, synchronize: Callable[[], None]) -> float
 def _matmul_rate(
     device: str, dtype: torch.dtype, sizes: tuple[int, ...], synchronize: Callable[[], None]
 ) -> float | None:
-    """FLOP/s of square products, the fastest of growing sizes within the time allowed; ``None`` if not supported."""
+    """FLOP/s of square products, the fastest of growing sizes within the time allowed; ``None`` if not supported.
+
+    The smaller sizes are always tried: where a busy machine spoils one of them, another tells the rate.
+    """
     best, left = 0.0, _MATMUL_SECONDS
-    for n in sizes:
-        if best and left <= 4 * 2 * n**3 / best:
+    for tried, n in enumerate(sizes):
+        if best and tried >= _SIZES_ALWAYS and left <= 4 * 2 * n**3 / best:
             break
         began = time.perf_counter()
         try:
             a, b = (torch.ones(n, n, device=device, dtype=dtype) for _ in range(2))
             out = torch.empty_like(a)
-            seconds = _best_seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), synchronize, left / 6)
+            seconds = _best_seconds(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), synchronize, max(left, 0.0) / 6)
         except RuntimeError:  # this device has no matrix product in this dtype, or no room for a larger one
             break
         best = max(best, 2 * n**3 / seconds)
@@ -123,7 +129,7 @@ def _launch_seconds(device: str, synchronize: Callable[[], None], calls: int = 2
 
 
 def _best_seconds(call: Callable[[], object], synchronize: Callable[[], None], budget: float) -> float:
-    """Seconds of one call: the best batch that ``budget`` seconds hold, three batches at least, twice the time at most.
+    """Seconds of one call: the best batch that ``budget`` seconds hold, and of ``_FEWEST_BATCHES`` at least.
 
     On the CPU a batch is as short as the clock allows, so that some are not interrupted on a busy machine; on a device
     with a queue it is long enough for the wait at its end not to count.
@@ -137,7 +143,7 @@ def _best_seconds(call: Callable[[], object], synchronize: Callable[[], None], b
     shortest = _CPU_BATCH_SECONDS if synchronize is _wait_for_nothing else _QUEUE_BATCH_SECONDS
     batch = max(1, min(1000, int(shortest / once)))
     best, spent, batches = once, once, 0
-    while spent < budget or (batches < 3 and spent < 2 * budget):
+    while spent < budget or batches < _FEWEST_BATCHES:
         began = time.perf_counter()
         for _ in range(batch):
             call()
