@@ -275,9 +275,14 @@ def test_what_the_profiler_itself_takes_is_not_called_host_bound() -> None:
     assert advised(cpu(2.1, roof(0.1), *operations, watched_ms=8.0)).bottleneck is not Bottleneck.HOST
 
 
-def test_less_than_the_bound_is_at_the_limit_without_a_gain() -> None:
-    found = advised(cpu(0.5, roof(1.0), host("aten::mm", 0.5)))
+def test_a_little_less_than_the_bound_is_at_the_limit_without_a_gain() -> None:
+    found = advised(cpu(0.95, roof(1.0), host("aten::mm", 0.95)))
     assert (found.bottleneck, found.expected_gain) == (Bottleneck.AT_THE_LIMIT, 1.0)
+
+
+def test_a_bound_that_is_beaten_by_far_says_nothing() -> None:
+    found = advised(cpu(0.001, roof(1.0), host("aten::mm", 0.001)))
+    assert found.bottleneck is not Bottleneck.AT_THE_LIMIT
 
 
 def test_the_analyst_answers_with_advice_about_the_attempt() -> None:

@@ -44,16 +44,18 @@ def side_by_side(starts: Sequence[Start], at_once: int) -> list[Run]:
     def guarded(start: Start) -> Run:
         if shared.stop.is_set():
             raise KeyboardInterrupt
-        return start(shared)
+        try:
+            return start(shared)
+        except BaseException:
+            shared.stop.set()  # at once, so that no further run begins
+            raise
 
     with ThreadPoolExecutor(at_once, thread_name_prefix="run") as pool:
         runs: list[Future[Run]] = [pool.submit(guarded, start) for start in starts]
         try:
             pending = set(runs)
             while pending:
-                done, pending = wait(pending, POLL_SECONDS)
-                if any(run.exception() is not None for run in done):
-                    shared.stop.set()
+                _, pending = wait(pending, POLL_SECONDS)
         except KeyboardInterrupt:
             shared.stop.set()
     errors = [error for run in runs if (error := run.exception()) is not None]

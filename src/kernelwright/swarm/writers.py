@@ -49,9 +49,17 @@ class Writers:
         """Begins to write. Only an author that computes is finished when this returns."""
         if waits(question.author):
             name = f"author {question.author.name}"
-            threading.Thread(target=lambda: self._done.put(written(question)), name=name, daemon=True).start()
+            threading.Thread(target=self._write, args=(question,), name=name, daemon=True).start()
         else:
             self._done.put(written(question))
+
+    def _write(self, question: Question) -> None:
+        """In a thread of its own, where even ``SystemExit`` must not leave the others waiting."""
+        try:
+            self._done.put(written(question))
+        except BaseException as error:
+            proposal = Proposal(None, _one_line(f"{type(error).__name__}: {error}"))
+            self._done.put(Written(question.author, question.task, proposal, 0.0))
 
     def next(self, seconds: float, stop: threading.Event) -> Written | None:
         """What was written first of what is there, or comes within ``seconds``; ``None`` otherwise, or on ``stop``."""
