@@ -18,7 +18,7 @@ ENTRY_POINT_GROUP = "kernelwright.authors"
 FILE_PREFIX = "file:"
 REPLAY_PREFIX = "replay:"
 AGENT_PREFIX = "agent:"
-NAMED_BY_FORM = ("file:PATH", "replay:RUN", "agent:NAME@DIR", "PROVIDER:MODEL (such as anthropic:claude-sonnet-4)")
+NAMED_BY_FORM = ("agent:NAME@DIR", "file:PATH", "replay:RUN", "PROVIDER:MODEL (such as anthropic:claude-sonnet-4)")
 """How Authors are named that are too many to list."""
 
 BUILT_IN: dict[str, str] = {

@@ -122,5 +122,5 @@ def _untimed(target: Target, platform: str) -> str:
         )
     return (
         "\n\n**Here nothing is timed**: there is no GPU, and Triton's interpreter runs the kernels. The verdict says "
-        "whether they are right; what is said below about times holds on a GPU."
+        "whether they are right."
     )
