@@ -1,7 +1,7 @@
 """The registry of Authors. Other packages join through the entry point group ``kernelwright.authors``.
 
-Built-in ones have a name, a person's file is ``file:PATH``, a language model ``PROVIDER:MODEL``, and what the Authors
-of a stored Run wrote ``replay:RUN``.
+Built-in ones have a name, a person's file is ``file:PATH``, a language model ``PROVIDER:MODEL``, what somebody
+left in a task's folder ``agent:NAME@DIR``, and what the Authors of a stored Run wrote ``replay:RUN``.
 
 An entry point's value is ``module:factory``; the factory takes no argument and returns an ``Author``.
 """
@@ -17,7 +17,8 @@ from kernelwright.schema import Attempt, Candidate, Target
 ENTRY_POINT_GROUP = "kernelwright.authors"
 FILE_PREFIX = "file:"
 REPLAY_PREFIX = "replay:"
-NAMED_BY_FORM = ("file:PATH", "replay:RUN", "PROVIDER:MODEL (such as anthropic:claude-sonnet-4)")
+AGENT_PREFIX = "agent:"
+NAMED_BY_FORM = ("agent:NAME@DIR", "file:PATH", "replay:RUN", "PROVIDER:MODEL (such as anthropic:claude-sonnet-4)")
 """How Authors are named that are too many to list."""
 
 BUILT_IN: dict[str, str] = {
@@ -75,6 +76,10 @@ def get(name: str) -> Author:
         from kernelwright.authors.file import FileAuthor
 
         return FileAuthor(name.removeprefix(FILE_PREFIX))
+    if name.startswith(AGENT_PREFIX):
+        from kernelwright.authors.folder import submitted
+
+        return submitted(name)
     if name.startswith(REPLAY_PREFIX):
         from kernelwright.authors.replay import replayed
 

@@ -12,6 +12,7 @@ from kernelwright.authors.author import Author, Proposal, Task
 from kernelwright.schema import Attempt, CallStatus, Exchange, Prompt, Target
 from kernelwright.store import NotStoredError, Store
 
+AGENT_PREFIX = "agent:"
 PREFIX = "replay:"
 
 
@@ -30,6 +31,8 @@ def expanded(name: str) -> tuple[str, ...]:
 def replayed(name: str) -> Author:
     """The Author named ``replay:RUN/AUTHOR``. Raises ``LookupError`` with one line where nothing of it is stored."""
     run_id, _, author = name.removeprefix(PREFIX).partition("/")
+    if author.startswith(AGENT_PREFIX):
+        author = author.partition("@")[0]  # its attempts are signed without the folder
     with Store.open() as store:
         store.run(run_id)
         exchanges = tuple(e for e in store.exchanges(run_id) if e.key.startswith(f"{author}/"))

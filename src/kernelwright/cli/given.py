@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kernelwright.cli.usage import fail, usage_errors
 
 if TYPE_CHECKING:
+    from kernelwright.authors.folder import TaskFolder
     from kernelwright.platforms import Platform
     from kernelwright.schema import Budget, Precision, Problem, Target
     from kernelwright.store import Store
@@ -21,6 +22,31 @@ def problem(path: str) -> "Problem":
     with usage_errors(ProblemError):
         readable_file(path, "problem")
         return from_file(path)
+
+
+def problem_and_folder(path: str) -> "tuple[Problem, TaskFolder | None]":
+    """The problem, and the task's folder that it lies in, if it does."""
+    from kernelwright.authors.folder import TaskFolder, TaskFolderError
+
+    with usage_errors(TaskFolderError):
+        folder = TaskFolder.around(path)
+        return (problem(path), None) if folder is None else (folder.problem(), folder)
+
+
+def as_the_task_says(
+    folder: "TaskFolder", language: "Target | None", rule: "Precision", device: str | None
+) -> "tuple[Target, Precision, str]":
+    """Target, precision and platform of the task; whoever asks for others is told."""
+    from kernelwright.schema import Precision
+
+    task = folder.task
+    asked = (language or task.target, task.precision if rule is Precision.STRICT else rule, device or task.platform)
+    if asked != (task.target, task.precision, task.platform):
+        fail(
+            f"this task is for target {task.target}, precision {task.precision}, platform {task.platform}: "
+            "judge without these options"
+        )
+    return asked
 
 
 def readable_file(path: str, what: str) -> str:

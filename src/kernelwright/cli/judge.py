@@ -18,7 +18,10 @@ def judge(
     as_json: options.Json = False,
     unsafe: options.Unsafe = False,
 ) -> None:
-    """Build, check and time one candidate. Exit code 0: correct, 1: any other verdict, 2: wrong usage."""
+    """Build, check and time one candidate. Exit code 0: correct, 1: any other verdict, 2: wrong usage.
+
+    In a folder that kernelwright task made, target, precision and platform are the task's, and the verdict is kept.
+    """
     import sys
     from contextlib import nullcontext
 
@@ -27,9 +30,12 @@ def judge(
 
     language, rule = given.target(target), given.precision(precision)
     text = given.readable_file(candidate, "candidate")
-    read = given.problem(problem)
+    read, folder = given.problem_and_folder(problem)
+    if folder is not None:
+        language, rule, platform = given.as_the_task_says(folder, language, rule, platform)
     device = given.platform(platform).name
 
+    from kernelwright.authors.folder import TaskFolderError
     from kernelwright.deploy import judge as judge_candidate
     from kernelwright.judge.reference.client import ReferenceFailed
     from kernelwright.schema import ProblemError
@@ -42,6 +48,9 @@ def judge(
     except KeyboardInterrupt:
         print("kernelwright: interrupted", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    if folder is not None:
+        with usage_errors(TaskFolderError):
+            print(f"kept as {folder.record(text, verdict)}", file=sys.stderr)
     if as_json:
         output.print_object(verdict.to_json())
     else:

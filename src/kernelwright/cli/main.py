@@ -13,6 +13,8 @@ from kernelwright.cli.optimize import optimize
 from kernelwright.cli.profile import profile
 from kernelwright.cli.runs import runs
 from kernelwright.cli.show import show
+from kernelwright.cli.submit import submit
+from kernelwright.cli.task import task
 
 app = typer.Typer(
     name="kernelwright",
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (optimize, judge, profile, doctor, runs, show):
+for command in (optimize, judge, profile, doctor, runs, show, task, submit):
     app.command()(command)
 app.add_typer(metal, name="metal")
 

@@ -67,7 +67,7 @@ def optimize(
         fail("a resumed run keeps its own target, authors, precision, platform and swarm: only --budget can be new")
     folder = given.folder(out)
     with given.store() as store, output.quiet_stdout() if as_json else nullcontext():
-        work = _Work(store, folder, unsafe=unsafe, quiet=quiet)
+        work = Work(store, folder, unsafe=unsafe, quiet=quiet)
         if resume is not None:
             work.resume(resume, budget)
         else:
@@ -105,7 +105,7 @@ def _all_settings(
     ]
 
 
-class _Work:
+class Work:
     """The runs of one command, one after the other, and what came of them."""
 
     def __init__(self, store: "Store", folder: Path, *, unsafe: bool, quiet: bool) -> None:

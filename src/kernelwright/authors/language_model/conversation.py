@@ -61,7 +61,7 @@ def next_conversation(
     """
     pieces = Pieces.of(task, target, 0.5 ** _overflows(history))
     shown = base or next((a for a in reversed(history) if a.candidate is not None), None)
-    common = _common(task, target)
+    common = common_values(task, target)
     opening = templates.render("task", common | pieces.stable)
     peers = templates.render("peers", common | pieces.peers) if pieces.peers["peers"] else ""
     context = set(pieces.context)
@@ -94,7 +94,8 @@ def _messages(opening: str, shown: Attempt | None, closing: str) -> tuple[Messag
     )
 
 
-def _common(task: Task, target: Target) -> dict[str, Any]:
+def common_values(task: Task, target: Target) -> dict[str, Any]:
+    """What the pages about target, rules, device and task are filled with, whoever reads them."""
     from kernelwright.metal.apple_gpus import APPLE_GPUS
 
     problem, candidate = worked_example(target)

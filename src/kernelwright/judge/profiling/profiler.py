@@ -15,6 +15,7 @@ from kernelwright.judge import source
 from kernelwright.judge.correctness import DrawPlan
 from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import Stopped, stop
+from kernelwright.judge.interpreter import NOTE, interpreted
 from kernelwright.judge.isolation import Sandbox
 from kernelwright.judge.limits import ProblemCosts
 from kernelwright.judge.nursery import Worker
@@ -72,6 +73,8 @@ def profile(candidate: Candidate, kit: Kit) -> Profile | None:
     worker = None
     try:
         source.read(candidate)
+        if interpreted(candidate, kit.platform):
+            return _failed(kit, f"{NOTE}: there are no times to look at")
         worker = kit.spawn()
         return _Profiler(candidate, worker, kit).run()
     except Stopped as stopped:
