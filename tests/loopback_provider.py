@@ -17,10 +17,12 @@ import random
 import re
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -351,6 +353,19 @@ def module_answer(request: Request) -> str:
     return f"Renamed.\n\n```python\n# {request.digest}\n{re.sub(r'Model', 'ModelNew', source)}\n```\n"
 
 
+@contextmanager
+def provider_process(log: Path, *options: str) -> Generator[int]:
+    """The provider as a process of its own; its port."""
+    command = [sys.executable, __file__, "--log", str(log), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log", type=Path, required=True)
@@ -358,11 +373,11 @@ def main() -> int:
     parser.add_argument("--failing", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with options.log.open("a") as log:
+    with options.log.open("a") as log:  # appended to: whoever reads it may empty it
 
         def write(event: str, request: Request, reply: Reply) -> None:
             line = {"event": event, "number": request.number, "model": request.model, "digest": request.digest,
-                    "way": reply.way, "at": time.time()}  # fmt: skip
+                    "way": reply.way, "seconds": reply.seconds, "at": time.time()}  # fmt: skip
             log.write(json.dumps(line) + "\n")
             log.flush()
 
