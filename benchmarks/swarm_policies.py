@@ -5,13 +5,13 @@
 The model of an author: an attempt works with a probability; one that works moves from where the author stands towards
 the problem's ceiling by a share of the way that is left (in log speedup), drawn around the author's skill. Where an
 author stands is its own best candidate; shown the best of the others, it takes that one over with a probability. The
-ceilings are the best speedups over eager that results/examples-cpu.json holds for the shipped examples, one drawn
-for each simulated run. Four authors: two strong, one middling, one that hardly ever works; each attempt costs its
-author's price. A run has found the best candidate when its leader has 95 % of the ceiling's log speedup. What is simulated are
-authors and judge; ledger, policies, supervisor and store are the real ones.
+ceilings are the best speedups over eager that results/examples-cpu.json holds for the shipped examples, one drawn for
+each simulated run. Four authors: two strong, one middling, one that hardly ever works; each attempt costs a price of
+its author's. A run has found the best candidate when its leader has 95 % of the ceiling's log speedup. What is
+simulated are authors and judge; ledger, policies, supervisor and store are the real ones.
 
-Prints for each policy the attempts and the cost that it took, medians with 95 % bootstrap intervals, runs that never got
-there counted with all the attempts they had.
+Prints for each policy the attempts and the cost that it took, medians with 95 % bootstrap intervals, runs that never
+got there counted with all the attempts they had.
 """
 
 import argparse
