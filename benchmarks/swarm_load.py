@@ -118,8 +118,11 @@ def mismatches(sent: Counter[str], exchanges: dict[str, tuple[Exchange, ...]]) -
     for found in exchanges.values():
         for exchange in found:
             stored.update(re.findall(r"^# ([0-9a-f]{16})$", exchange.answer, flags=re.MULTILINE))
-    lost = sum(1 for digest in sent if not stored[digest])
-    return lost, sum(max(0, count - 1) for count in (stored | sent).values())
+    lost = {digest for digest in sent if not stored[digest]}
+    for exchange in (exchange for found in exchanges.values() for exchange in found):
+        if prompt_digest(exchange) in lost:
+            print(f"lost: {exchange.key}: {exchange.status}, {exchange.requests} requests, {exchange.detail}")
+    return len(lost), sum(max(0, count - 1) for count in (stored | sent).values())
 
 
 class Memory:
