@@ -39,7 +39,7 @@ def test_the_problem_loads(tmp_path: Path):
 
 def test_commands_and_options_exist():
     found = commands(README)
-    assert {words[1] for words in found} == {"optimize", "judge", "metal", "profile", "task", "submit"}
+    assert {words[1] for words in found} == {"optimize", "judge", "metal", "task", "submit"}
     for words in found:
         program = [str(Path(sys.executable).with_name("kernelwright")), words[1], "--help"]
         shown = subprocess.run(program, capture_output=True, text=True, check=True).stdout
