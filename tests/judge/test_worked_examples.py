@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,14 +76,26 @@ def test_an_example_is_short_says_what_it_does_and_shows_its_own_target(target: 
     assert from_file(PROMPTS / target / "example_problem.py").source
 
 
+@pytest.fixture(scope="module")
+def judged(request: pytest.FixtureRequest) -> Iterator[dict[Target, Future[Verdict]]]:
+    """Those that are asked for, side by side: most of the time is the start of processes, and one compiler's."""
+    tests = {item.name for item in request.session.items}
+    asked = [t for t in Target if f"test_an_example_that_runs_on_a_cpu_is_correct[{t.value}]" in tests]
+    problems = {target: from_file(PROMPTS / target / "example_problem.py") for target in asked}
+    with ThreadPoolExecutor() as pool:
+        yield {target: pool.submit(judge, problems[target], source_of(target), target) for target in asked}
+
+
 @pytest.mark.parametrize(
     "target", [Target.TORCH, Target.METAL, pytest.param(Target.CPP, marks=pytest.mark.slow),
                pytest.param(Target.TRITON, marks=needs_triton)],
 )  # fmt: skip
-def test_an_example_that_runs_on_a_cpu_is_correct(target: Target, request: pytest.FixtureRequest) -> None:
+def test_an_example_that_runs_on_a_cpu_is_correct(
+    target: Target, judged: dict[Target, Future[Verdict]], request: pytest.FixtureRequest
+) -> None:
     if target is Target.METAL:
         request.getfixturevalue("toolchain")
-    verdict = judge(from_file(PROMPTS / target / "example_problem.py"), source_of(target), target)
+    verdict = judged[target].result()
     assert verdict.status is Status.CORRECT, verdict.feedback
     said = {Target.METAL: "checked on the Metal runtime (CPU), not timed", Target.TRITON: NOTE}
     assert verdict.not_timed == said.get(target)
