@@ -79,3 +79,5 @@ class Translation:
     text: str
     """Expects ``kw_prelude.h`` before it. Line markers keep the user's files and lines."""
     kernels: tuple[KernelSignature, ...]
+    lockstep: bool = False
+    """Some kernels have a second form, in lockstep, which the compiler may still reject."""

@@ -1,5 +1,6 @@
 // How a kernel is called: its parameters bound to what a launch gives. The translation writes one line for each kernel:
 //   KW_KERNEL(number, "host name", &function, max_threads, waits, {kind, index}, ...)   with one pair per parameter.
+// KW_KERNEL_LOCKSTEP has one more argument behind the function: its form in lockstep, see kw_lockstep.h.
 #pragma once
 
 #ifdef KW_CHECKED
@@ -200,14 +201,15 @@ template <auto Function, const Arguments& Given>
 using EntryOf = Entry<Function, Given, decltype(Function), typename Parameters<decltype(Function)>::indices>;
 
 // Which of the two ways a kernel takes; only that one is compiled.
-template <class E, bool waits> constexpr KwKernel kernel_record(const char* name, kw_u32 max_threads) {
+template <class E, bool waits>
+constexpr KwKernel kernel_record(const char* name, kw_u32 max_threads, void (*run_lockstep)(KwFiber*) = nullptr) {
 #ifdef KW_CHECKED
   constexpr bool fibers = true;
 #else
   constexpr bool fibers = waits;
 #endif
-  if constexpr (fibers) return {name, &E::run_threads, nullptr, E::described, E::count, max_threads};
-  else return {name, nullptr, &E::run_row, E::described, E::count, max_threads};
+  if constexpr (fibers) return {name, &E::run_threads, nullptr, run_lockstep, E::described, E::count, max_threads};
+  else return {name, nullptr, &E::run_row, nullptr, E::described, E::count, max_threads};
 }
 }  // namespace kw
 
@@ -216,4 +218,11 @@ template <class E, bool waits> constexpr KwKernel kernel_record(const char* name
   static constexpr auto kw_function_##number = function;                                                              \
   extern "C" __attribute__((visibility("default"), used)) KwKernel kw_kernel_##number =                                \
       ::kw::kernel_record<::kw::EntryOf<kw_function_##number, kw_arguments_##number>, waits>(host_name, max_threads);
+#define KW_KERNEL_LOCKSTEP(number, host_name, function, lockstep, max_threads, waits, ...)                             \
+  static constexpr ::kw::Arguments kw_arguments_##number = {{__VA_ARGS__}};                                            \
+  static constexpr auto kw_function_##number = function;                                                              \
+  static constexpr auto kw_lockstep_##number = lockstep;                                                              \
+  extern "C" __attribute__((visibility("default"), used)) KwKernel kw_kernel_##number =                                \
+      ::kw::kernel_record<::kw::EntryOf<kw_function_##number, kw_arguments_##number>, waits>(                           \
+          host_name, max_threads, &::kw::LockstepOf<kw_lockstep_##number, kw_arguments_##number>::run);
 #endif

@@ -45,15 +45,17 @@ class Waiting:
         """Whether code in this range may wait."""
         return self._waits_itself(where) or not self.names.isdisjoint(self._code.texts[slice(*where)])
 
+    def spins(self, where: Range) -> bool:
+        """Whether code in this range reads an atomic in a loop, itself."""
+        code = self._code
+        return any(code.texts[i] == "atomic_load_explicit" and _in_loop(code, i, where[0]) for i in range(*where))
+
     def _waits_itself(self, where: Range) -> bool:
         code = self._code
         for i in range(*where):
-            text = code.texts[i]
-            if text.startswith(_WAITING) and code.text(i + 1) in ("(", "<"):
+            if code.texts[i].startswith(_WAITING) and code.text(i + 1) in ("(", "<"):
                 return True
-            if text == "atomic_load_explicit" and _in_loop(code, i, where[0]):
-                return True
-        return False
+        return self.spins(where)
 
 
 def _names_of(code: Code, function: Function) -> list[str]:

@@ -40,10 +40,16 @@ const u64* chosen;  // threadgroups that the next launches are to run; null: all
 u64 chosen_count;
 pthread_mutex_t launching = PTHREAD_MUTEX_INITIALIZER;
 
-// The fiber on which a worker runs threadgroups whose threads never wait.
+// Threads in lockstep take their turns in ascending order, and tell nobody what they do.
+bool in_lockstep(const Job& job) {
+  return job.kernel->run_lockstep && !job.launch->check && job.launch->order == KW_ORDER_ASCENDING;
+}
+
+// The fiber on which a worker runs threadgroups whose threads never leave it.
 void run_chunk() {
   Worker& worker = *this_fiber()->worker;
-  for (u64 number = worker.first_group; number < worker.last_group; number++) run_rows(worker, number);
+  const auto run = worker.kernel->run_row ? run_rows : run_in_lockstep;
+  for (u64 number = worker.first_group; number < worker.last_group; number++) run(worker, number);
   leave_stack(worker.home);
 }
 
@@ -75,7 +81,7 @@ void work(Worker& worker) {
     const u64 first = __atomic_fetch_add(&job.next, job.chunk, __ATOMIC_RELAXED);
     if (first >= job.groups) break;
     const u64 last = first + job.chunk < job.groups ? first + job.chunk : job.groups;
-    if (job.kernel->run_row) {
+    if (job.kernel->run_row || in_lockstep(job)) {
       run_on_fiber(worker, first, last);
     } else {
       for (u64 i = first; i < last && !worker.outcome; i++) run_group(worker, job.chosen ? job.chosen[i] : i);

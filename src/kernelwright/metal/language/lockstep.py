@@ -1,0 +1,307 @@
+"""A kernel a second time, for the CPU: all threads take each step before the next one begins (``kw_lockstep.h``).
+
+On fibers each thread is a stack of its own, and each barrier or simd operation a change of stacks for each of them. In
+lockstep the code between two of them is a loop over threads. That needs to know for whom conditions around them are the
+same (``uniformity.py``), what each thread has to keep (``plan.py``) and what a program may do with its variables
+(``locals.py``). A kernel for which any of this is not certain raises ``Unfit`` and runs on fibers; so does one whose
+second form the compiler rejects.
+
+What the compiler has to see to: uniform variables are constants in the steps of threads, so that a function which
+changes one through a reference does not compile. What threads keep can only be numbers, vectors, pointers to memory
+that is not a thread's, and arrays of numbers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from kernelwright.metal.language.declarations import Function
+from kernelwright.metal.language.grammar import Code, Range
+from kernelwright.metal.language.kernels import Kernel, parameter_name
+from kernelwright.metal.language.locals import Level, Locals, Sort, Variable
+from kernelwright.metal.language.plan import Bring, Control, Node, Once, Piece, Plan, Simds, Step
+from kernelwright.metal.language.reach import Waiting
+from kernelwright.metal.language.statements import Form, Unfit, parse_block
+from kernelwright.metal.language.stops import Answer, Call, Stops
+
+_EACH_THREAD = frozenset(
+    {
+        "thread_position_in_grid", "thread_position_in_threadgroup", "thread_index_in_threadgroup",
+        "thread_index_in_simdgroup", "thread_index_in_quadgroup", "quadgroup_index_in_threadgroup",
+    }
+)  # fmt: skip
+_MOST_KEPT = 64
+"""Variables of each thread: ``KW_KEPT_BYTES`` has room for no more."""
+PREFIX = "kw_lockstep_"
+
+
+def in_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiting: Waiting) -> str:
+    """The second form of a kernel, a function on one line named as the kernel with ``kw_lockstep_`` before it.
+
+    The program must have been translated otherwise. Raises ``Unfit``.
+    """
+    function = kernel.function
+    first, last = function.end + 1, code.match[function.end]
+    if code.text(function.name - 1) == "::":
+        raise Unfit("a kernel that is defined outside of its namespace")
+    own = {code.texts[f.name] for f in functions} - {code.texts[function.name]}
+    stops = Stops(code, (first, last), [f for f in functions if f is not function], waiting)
+    parameters = list(_parameters(code, kernel))
+    statements = parse_block(code, first, last)
+    locals_ = Locals(code, statements, [variable for variable, _ in parameters], functions)
+    plan = Plan(code, statements, locals_, stops, own)
+    return _Writer(code, kernel, parameters, locals_, stops, plan).function()
+
+
+def _parameters(code: Code, kernel: Kernel) -> Iterable[tuple[Variable, Range]]:
+    """Each parameter and where it stands."""
+    ranges = [r for r in code.split(kernel.function.open + 1, kernel.function.close) if code.texts[slice(*r)] != ["void"]]
+    for argument, where in zip(kernel.arguments, ranges, strict=True):
+        words = code.texts[slice(*where)]
+        given = argument.kind not in ("buffer", "threadgroup")
+        reference = "&" in words and not given
+        level = Level.GROUP
+        if argument.kind in _EACH_THREAD:
+            level = Level.THREAD
+        elif argument.kind == "simdgroup_index_in_threadgroup":
+            level = Level.SIMD
+        constant = argument.address_space == "constant"
+        if reference and not constant:
+            level = Level.THREAD
+        yield (
+            Variable(
+                argument.name,
+                Sort.REFERENCE if reference else Sort.VALUE,
+                level,
+                pointer=not given and not reference,
+                constant=constant,
+                fixed=given and "const" in words,
+                attribute=f"KW_{argument.kind.upper()}" if level is not Level.GROUP and given else "",
+                parameter=True,
+            ),
+            where,
+        )
+
+
+class _Writer:
+    """Writes the plan of one kernel as C++."""
+
+    def __init__(
+        self,
+        code: Code,
+        kernel: Kernel,
+        parameters: Sequence[tuple[Variable, Range]],
+        locals_: Locals,
+        stops: Stops,
+        plan: Plan,
+    ):
+        self._code, self._kernel, self._parameters = code, kernel, parameters
+        self._locals, self._stops, self._plan = locals_, stops, plan
+        self._kept = {variable: f"kw_{number}_{variable.name}" for number, variable in enumerate(plan.kept)}
+        self._bound: dict[int, str] = {}
+        """What stands in place of an operation on a SIMD-group, by the position where it begins."""
+        self._types: dict[Variable, str] = {}
+
+    def function(self) -> str:
+        code, function = self._code, self._kernel.function
+        addressed = self._locals.addressed(function.end, code.match[function.end])
+        if len(self._kept) > _MOST_KEPT:
+            raise Unfit(f"{len(self._kept)} variables that outlive a step")
+        if found := next((v for v in self._kept if v in addressed or v.sort is Sort.REFERENCE), None):
+            raise Unfit(f"{found.name}, which something refers to beyond a step")
+        header = code.edited(function.start, function.name)
+        given = ["kw::Team& kw_team"]
+        for variable, where in self._parameters:
+            name = parameter_name(code, where)
+            shown = self._spelled((where,), {name: ""} if variable.attribute else {})
+            if variable.attribute:
+                self._types[variable] = shown
+            given.append(shown)
+        body = " ".join([self._kept_declarations(), *map(self._group, self._plan.nodes)])
+        return f" {header} {PREFIX}{self._kernel.name}({', '.join(given)}) {{ {body} }}"
+
+    def _kept_declarations(self) -> str:
+        written: list[str] = []
+        for variable, name in self._kept.items():
+            written.append(f"kw::Each<{self._type(variable)}> {name}(kw_team);")
+            if variable.parameter:
+                written.append(f"for (uint kw_t = 0; kw_t < kw_team.threads; kw_t++) {name}[kw_t] = {variable.name};")
+        return " ".join(written)
+
+    def _type(self, variable: Variable) -> str:
+        if variable.parameter:
+            return f"decltype({variable.name})"
+        if "auto" in variable.type.split() or "decltype" in variable.type:
+            raise Unfit(f"{variable.name}, whose type is not written")
+        if variable.pointer and not variable.spaces & {"device", "constant", "threadgroup"}:
+            raise Unfit(f"{variable.name}, which may point to a variable of its thread")
+        return variable.type
+
+    # ---- levels
+
+    def _group(self, node: Node) -> str:
+        if isinstance(node, Simds):
+            inner = " ".join(map(self._simd, node.nodes))
+            return f"KW_SIMDS {{ KW_SIMD {self._attributes(Level.SIMD)} {inner} }}"
+        return self._shared(node, self._group)
+
+    def _simd(self, node: Node) -> str:
+        if isinstance(node, Step):
+            return self._step(node)
+        if isinstance(node, Bring):
+            return self._bring(node)
+        return self._shared(node, self._simd)
+
+    def _shared(self, node: Node, inside: Callable[[Node], str]) -> str:
+        if isinstance(node, Once):
+            return self._piece(node.piece)
+        assert isinstance(node, Control)
+        statement = node.statement
+        bodies = [f"{{ {' '.join(map(inside, part))} }}" for part in node.parts]
+        condition = self._spelled((statement.condition,))
+        match statement.form:
+            case Form.BLOCK:
+                return bodies[0]
+            case Form.IF:
+                constant = "constexpr " if self._code.text(statement.first + 1) == "constexpr" else ""
+                return f"if {constant}({condition}) " + " else ".join(bodies)
+            case Form.WHILE:
+                return f"while ({condition}) {bodies[0]}"
+            case _:
+                start = " ".join(self._piece(piece) for piece in node.start) or ";"
+                if len(node.start) > 1:
+                    raise Unfit("a loop with several variables")
+                return f"for ({start} {condition}; {self._spelled((statement.step,))}) {bodies[0]}"
+
+    def _attributes(self, level: Level) -> str:
+        place = "kw::place_of(kw_team, kw_simd)" if level is Level.SIMD else "kw_at"
+        return " ".join(
+            f"const auto {v.name} = kw::attribute<__remove_cv({type_})>({v.attribute}, {place});"
+            for v, type_ in self._types.items()
+            if v.level is level
+        )
+
+    # ---- steps of threads
+
+    def _bring(self, node: Bring) -> str:
+        call, number = node.call, node.number
+        given = self._spelled((call.arguments[0],))
+        inner = f"{self._bindings(self._locals.mentioned(*call.arguments[0]), set())} return {given};"
+        brought = (
+            f"const auto kw_b{number} = kw::bring(kw_team, kw_simd, "
+            f"[&](const kw::Place& kw_at, uint kw_thread) KW_STEP {{ {inner} }});"
+        )
+        rest = "".join(f", {self._spelled((argument,))}" for argument in call.arguments[1:])
+        if call.answer is Answer.CHOSEN:
+            result = f"metal::kw_of_{call.name}(kw_b{number}, kw_thread - kw_simd.first{rest})"
+        else:
+            brought += f" const auto kw_r{number} = metal::kw_all_{call.name}(kw_b{number});"
+            result = f"kw_r{number}" if call.answer is Answer.SAME else f"kw_r{number}.value[kw_thread - kw_simd.first]"
+        self._bound[call.where[0]] = result
+        return brought
+
+    def _step(self, step: Step) -> str:
+        if not step.pieces:
+            return ""
+        ranges = [where for piece in step.pieces for where in piece.ranges]
+        mentioned = {v for where in ranges for v in self._locals.mentioned(*where)}
+        modified = {v for where in ranges for v in self._locals.modified(*where)}
+        declared = {v for piece in step.pieces for v in self._declared_here(piece)}
+        outside = {v for v in mentioned if v not in self._locals_of(step)}
+        names = [v.name for v in outside | declared]
+        if len(names) != len(set(names)):
+            raise Unfit("two variables of one name in one step")
+        bindings = self._bindings(outside, modified)
+        returned = {v for v in outside & modified if v in self._kept} | {v for v in declared if v in self._kept}
+        after = " ".join(
+            f"kw::keep({self._kept[v]}[kw_thread], {v.name});" for v in sorted(returned, key=lambda v: self._kept[v])
+            if v.sort is not Sort.ARRAY or v in declared
+        )  # fmt: skip
+        fixed = sorted(v.name for v in outside if self._is_shadowed(v))
+        copies = "".join(f"const auto kw_c_{name} = {name}; " for name in fixed)
+        shadows = "".join(f"const auto {name} = kw_c_{name}; " for name in fixed)
+        if step.stride is None:
+            code = " ".join(map(self._piece, step.pieces)) if not step.tail else self._tail(step)
+            loop = f"KW_THREADS {{ KW_THREAD {bindings} {{ {code} {after} }} }}"
+        else:
+            loop = self._stride(step, bindings, after)
+        return f"{{ {copies}{{ {shadows}{loop} }} }}"
+
+    def _tail(self, step: Step) -> str:
+        (piece,) = step.pieces
+        returns = {i: "goto kw_end" for i in range(*piece.where) if self._code.texts[i] == "return"}
+        return f"{{ {self._spelled((piece.where,), returns)} }} kw_end:;"
+
+    def _stride(self, step: Step, bindings: str, after: str) -> str:
+        stride = step.stride
+        assert stride is not None
+        type_, limit = stride.type, self._spelled((stride.limit,))
+        width = self._spelled((stride.step,)) if stride.step[0] < stride.step[1] else "1"
+        start = self._spelled((stride.start,))
+        body = self._spelled((stride.body.where,))
+        return (
+            f"const kw::Stride<{type_}, decltype({type_}() + ({limit}))> "
+            f"kw_stride({limit}, {width}, {'true' if stride.inclusive else 'false'}); "
+            "uint kw_more = 1; for (long kw_round = 0; kw_more; kw_round++) { kw_more = 0; "
+            f"KW_THREADS {{ KW_THREAD {bindings} "
+            f"const long kw_count = kw_stride.count({type_}({start}), kw_round); "
+            "const bool kw_in = kw_stride.has(kw_count); kw_more |= kw_in; "
+            f"if (kw_in) {{ const {type_} {stride.name} = {type_}(kw_count); {body} }} {after} }} }}"
+        )
+
+    def _locals_of(self, step: Step) -> set[Variable]:
+        """What code of the step declares."""
+        found = {piece.variable for piece in step.pieces if piece.variable is not None}
+        return found.union(*(self._locals.declared(*p.where) for p in step.pieces if p.variable is None))
+
+    def _declared_here(self, piece: Piece) -> set[Variable]:
+        """Variables that other pieces of the step see, too."""
+        return {piece.variable} if piece.variable is not None else set()
+
+    def _bindings(self, mentioned: set[Variable], modified: set[Variable]) -> str:
+        """Declarations that give a thread its variables; with those of its attributes."""
+        written: list[str] = []
+        for variable in sorted(mentioned, key=lambda v: v.name):
+            if variable in self._types and variable.level is Level.THREAD:
+                type_ = f"__remove_cv({self._types[variable]})"
+                written.append(f"const auto {variable.name} = kw::attribute<{type_}>({variable.attribute}, kw_at);")
+            elif name := self._kept.get(variable):
+                constant = "" if variable in modified else "const "
+                mark = "&" if variable.sort is Sort.ARRAY else ""
+                written.append(f"{constant}auto{mark} {variable.name} = {name}[kw_thread];")
+        return " ".join(written)
+
+    def _is_shadowed(self, variable: Variable) -> bool:
+        """Whether it is a variable of others, which a thread must not change."""
+        return variable.sort is Sort.VALUE and variable.level is not Level.THREAD and not variable.fixed
+
+    # ---- text
+
+    def _piece(self, piece: Piece) -> str:
+        if piece.variable is None:
+            return self._spelled(piece.ranges)
+        if piece.variable in self._kept and piece.variable.sort is Sort.ARRAY and piece.initialiser[0] == piece.initialiser[1]:
+            return f"auto& {piece.variable.name} = {self._kept[piece.variable]}[kw_thread];"
+        return f"{self._spelled(piece.ranges)};"
+
+    def _spelled(self, ranges: Iterable[Range], replaced: Mapping[int, str] | None = None) -> str:
+        """The ranges after translation, with what stands in place of operations on SIMD-groups."""
+        code = self._code
+        calls: dict[int, Call] = {call.where[0]: call for call in self._stops.calls}
+        words: list[str] = []
+        for first, last in ranges:
+            i = first
+            while i < last:
+                token = code.tokens[i]
+                text = token.text
+                if replaced is not None and i in replaced:
+                    text = replaced[i]
+                elif i in calls and i in self._bound:
+                    text, i = self._bound[i], calls[i].where[1] - 1
+                elif text == ">" and i > first and code.tokens[i - 1].text == ">":
+                    before = code.tokens[i - 1].place
+                    if (before.line, before.column + 1) == (token.place.line, token.place.column):
+                        words[-1] += ">"  # a shift
+                        text = ""
+                if text:
+                    words.append(text)
+                i += 1
+        return " ".join(words)
