@@ -81,8 +81,9 @@ struct KwKernel {
   void (*run_threads)(struct KwFiber*);
   // Runs one row of a threadgroup, for kernels whose threads never wait for each other; else null.
   void (*run_row)(const struct KwLaunch*, const struct KwRow*);
-  // Runs all threads of a threadgroup in lockstep, in ascending order; null: cannot be done.
-  void (*run_lockstep)(struct KwFiber*);
+  // Runs all threads of a threadgroup in lockstep, in ascending order; null: cannot be done. Returns 0 where this
+  // threadgroup has to run on fibers: it has not begun then.
+  int (*run_lockstep)(struct KwFiber*);
   const struct KwArgumentInfo* arguments;
   int argument_count;
   kw_u32 max_threads;    // [[max_total_threads_per_threadgroup(n)]], 0: not given

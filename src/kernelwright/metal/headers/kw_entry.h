@@ -202,7 +202,7 @@ using EntryOf = Entry<Function, Given, decltype(Function), typename Parameters<d
 
 // Which of the two ways a kernel takes; only that one is compiled.
 template <class E, bool waits>
-constexpr KwKernel kernel_record(const char* name, kw_u32 max_threads, void (*run_lockstep)(KwFiber*) = nullptr) {
+constexpr KwKernel kernel_record(const char* name, kw_u32 max_threads, int (*run_lockstep)(KwFiber*) = nullptr) {
 #ifdef KW_CHECKED
   constexpr bool fibers = true;
 #else

@@ -118,12 +118,12 @@ template <class F> KW_FUNC auto bring(const Team& team, const Simd& simd, F of) 
   return all;
 }
 
-// As Entry::run_threads, for the kernel in lockstep: all threads of the threadgroup.
+// The kernel in lockstep: all threads of the threadgroup. False: it cannot be done this time, and nothing has been.
 template <auto Function, const Arguments& Given, class Type, class Indices> struct Lockstep;
 
 template <auto Function, const Arguments& Given, class... A, size_t... I>
-struct Lockstep<Function, Given, void (*)(Team&, A...), metal::integer_sequence<size_t, I...>> {
-  static void run(KwFiber* fiber) {
+struct Lockstep<Function, Given, bool (*)(Team&, A...), metal::integer_sequence<size_t, I...>> {
+  static int run(KwFiber* fiber) {
     const KwGroup* group = fiber->group;
     Team team;
     place_launch(team.at, group->launch);
@@ -133,12 +133,12 @@ struct Lockstep<Function, Given, void (*)(Team&, A...), metal::integer_sequence<
     team.at.position[0] = team.at.position[1] = team.at.position[2] = team.at.thread = 0;
     team.threads = group->threads;
     team.free = group->kept;
-    KW_CALL Function(team, bind<A>(Given.list[I], memory_of(Given.list[I], group), team.at)...);
+    KW_CALL return Function(team, bind<A>(Given.list[I], memory_of(Given.list[I], group), team.at)...);
   }
 };
 
 template <class Type> struct LockstepParameters;
-template <class... A> struct LockstepParameters<void (*)(Team&, A...)> {
+template <class... A> struct LockstepParameters<bool (*)(Team&, A...)> {
   typedef metal::make_index_sequence<sizeof...(A)> indices;
 };
 template <auto Function, const Arguments& Given>

@@ -17,7 +17,7 @@ from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.kernels import Kernel, parameter_name
 from kernelwright.metal.language.locals import Level, Locals, Sort, Variable
-from kernelwright.metal.language.plan import Bring, Control, Node, Once, Piece, Plan, Simds, Step
+from kernelwright.metal.language.plan import Bring, Control, Guard, Node, Once, Piece, Plan, Simds, Step
 from kernelwright.metal.language.reach import Waiting
 from kernelwright.metal.language.statements import Form, Unfit, parse_block
 from kernelwright.metal.language.stops import Answer, Call, Stops
@@ -107,7 +107,8 @@ class _Writer:
             raise Unfit(f"{len(self._kept)} variables that outlive a step")
         if found := next((v for v in self._kept if v in addressed or v.sort is Sort.REFERENCE), None):
             raise Unfit(f"{found.name}, which something refers to beyond a step")
-        header = code.edited(function.start, function.name)
+        result = max(i for i in range(function.start, function.name) if code.texts[i] == "void")
+        header = self._spelled(((function.start, function.name),), {result: "bool"})
         given = ["kw::Team& kw_team"]
         for variable, where in self._parameters:
             name = parameter_name(code, where)
@@ -116,7 +117,7 @@ class _Writer:
                 self._types[variable] = shown
             given.append(shown)
         body = " ".join([self._kept_declarations(), *map(self._group, self._plan.nodes)])
-        return f" {header} {PREFIX}{self._kernel.name}({', '.join(given)}) {{ {body} }}"
+        return f" {header} {PREFIX}{self._kernel.name}({', '.join(given)}) {{ {body} return true; }}"
 
     def _kept_declarations(self) -> str:
         written: list[str] = []
@@ -140,7 +141,9 @@ class _Writer:
     def _group(self, node: Node) -> str:
         if isinstance(node, Simds):
             inner = " ".join(map(self._simd, node.nodes))
-            return f"KW_SIMDS {{ KW_SIMD {self._attributes(Level.SIMD)} {inner} }}"
+            return f"KW_SIMDS {{ KW_SIMD {self._simd_attributes()} {inner} }}"
+        if isinstance(node, Guard):
+            return self._guard(node)
         return self._shared(node, self._group)
 
     def _simd(self, node: Node) -> str:
@@ -171,15 +174,24 @@ class _Writer:
                     raise Unfit("a loop with several variables")
                 return f"for ({start} {condition}; {self._spelled((statement.step,))}) {bodies[0]}"
 
-    def _attributes(self, level: Level) -> str:
-        place = "kw::place_of(kw_team, kw_simd)" if level is Level.SIMD else "kw_at"
+    def _simd_attributes(self) -> str:
         return " ".join(
-            f"const auto {v.name} = kw::attribute<__remove_cv({type_})>({v.attribute}, {place});"
+            f"const auto {v.name} = kw::attribute<__remove_cv({type_})>({v.attribute}, kw::place_of(kw_team, kw_simd));"
             for v, type_ in self._types.items()
-            if v.level is level
+            if v.level is Level.SIMD
         )
 
     # ---- steps of threads
+
+    def _guard(self, node: Guard) -> str:
+        condition, mentioned = self._spelled((node.condition,)), self._locals.mentioned(*node.condition)
+        copies, shadows = self._shadows(mentioned)
+        step = f"KW_THREADS {{ KW_THREAD {self._bindings(mentioned, set())} kw_gone += bool({condition}); }}"
+        return (
+            "{ uint kw_gone = 0; "
+            f"KW_SIMDS {{ KW_SIMD {self._simd_attributes()} {copies}{{ {shadows}{step} }} }} "
+            "if (kw_gone == kw_team.threads) return true; if (kw_gone) return false; }"
+        )
 
     def _bring(self, node: Bring) -> str:
         call, number = node.call, node.number
@@ -215,9 +227,7 @@ class _Writer:
             f"kw::keep({self._kept[v]}[kw_thread], {v.name});" for v in sorted(returned, key=lambda v: self._kept[v])
             if v.sort is not Sort.ARRAY or v in declared
         )  # fmt: skip
-        fixed = sorted(v.name for v in outside if self._is_shadowed(v))
-        copies = "".join(f"const auto kw_c_{name} = {name}; " for name in fixed)
-        shadows = "".join(f"const auto {name} = kw_c_{name}; " for name in fixed)
+        copies, shadows = self._shadows(outside)
         if step.stride is None:
             code = " ".join(map(self._piece, step.pieces)) if not step.tail else self._tail(step)
             loop = f"KW_THREADS {{ KW_THREAD {bindings} {{ {code} {after} }} }}"
@@ -269,15 +279,20 @@ class _Writer:
                 written.append(f"{constant}auto{mark} {variable.name} = {name}[kw_thread];")
         return " ".join(written)
 
-    def _is_shadowed(self, variable: Variable) -> bool:
-        """Whether it is a variable of others, which a thread must not change."""
-        return variable.sort is Sort.VALUE and variable.level is not Level.THREAD and not variable.fixed
+    def _shadows(self, mentioned: set[Variable]) -> tuple[str, str]:
+        """Constants in place of variables that are not a thread's own, in two blocks: they have the same names."""
+        names = sorted(
+            v.name for v in mentioned if v.sort is Sort.VALUE and v.level is not Level.THREAD and not v.fixed
+        )
+        copies = "".join(f"const auto kw_c_{name} = {name}; " for name in names)
+        return copies, "".join(f"const auto {name} = kw_c_{name}; " for name in names)
 
     # ---- text
 
     def _piece(self, piece: Piece) -> str:
         if piece.variable is None:
-            return self._spelled(piece.ranges)
+            returns = self._code.texts[piece.statement.first] == "return"  # not of a thread: see _tail
+            return "return true;" if returns else self._spelled(piece.ranges)
         if piece.variable in self._kept and piece.variable.sort is Sort.ARRAY and piece.initialiser[0] == piece.initialiser[1]:
             return f"auto& {piece.variable.name} = {self._kept[piece.variable]}[kw_thread];"
         return f"{self._spelled(piece.ranges)};"

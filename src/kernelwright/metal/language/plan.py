@@ -48,6 +48,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """``if (…) return;`` at the beginning. Where only a part of the threads would return, others know how to go on."""
+
+    number: int
+    condition: Range
+
+
+@dataclass(frozen=True)
 class Bring:
     """Each lane brings its value to an operation."""
 
@@ -71,7 +79,7 @@ class Simds:
     nodes: list["Node"]
 
 
-Node = Once | Step | Bring | Control | Simds
+Node = Once | Step | Guard | Bring | Control | Simds
 
 
 class Plan:
@@ -80,7 +88,7 @@ class Plan:
     def __init__(self, code: Code, statements: Sequence[Statement], locals_: Locals, stops: Stops, own: Iterable[str]):
         self._code, self._locals, self._stops = code, locals_, stops
         self._uniformity = Uniformity(code, locals_, stops, own)
-        self._statements = _with_tail(code, statements, stops)
+        self._statements, self._tail = _with_tail(code, statements, stops)
         self.kept: list[Variable] = []
         """Variables of each thread that outlive a step."""
         self.nodes: list[Node] = []
@@ -142,13 +150,55 @@ class Plan:
                         nodes.append(Once(piece))
                     else:
                         waiting.append(piece)
-            elif self._stops.has_barrier(statement.where) or escapes(self._code, statement):
+            elif self._is_guard(statement):
+                flush()
+                if not all(map(self._is_preparation, nodes)):
+                    raise Unfit("a return of some threads, after something was done")
+                self._steps += 1
+                nodes.append(Guard(self._steps, statement.condition))
+                self._use(self._locals.mentioned(*statement.condition), self._steps)
+            elif self._stops.has_barrier(statement.where) or self._escapes(statement):
                 flush()
                 nodes.append(self._control(statement, Level.GROUP))
             else:
                 waiting.append(statement)
         flush()
         return nodes
+
+    def _escapes(self, statement: Statement) -> bool:
+        return statement is not self._tail and escapes(self._code, statement)
+
+    def _is_guard(self, statement: Statement) -> bool:
+        """Whether it lets some threads return before the kernel has done anything."""
+        if statement.form is not Form.IF or statement not in self._statements or len(statement.parts) != 1:
+            return False
+        words = [word for word in self._code.texts[slice(*statement.parts[0].where)] if word not in ("{", "}")]
+        condition = statement.condition
+        return (
+            words == ["return", ";"]
+            and self._uniformity.level(condition) is not Level.GROUP
+            and not self._stops.any(condition)
+            and self._only_computes(condition)
+        )
+
+    def _is_preparation(self, node: Node) -> bool:
+        """Whether a node does nothing that anybody but its threads can see."""
+        if isinstance(node, Simds):
+            return all(map(self._is_preparation, node.nodes))
+        if isinstance(node, Step):
+            return node.stride is None and all(
+                piece.variable is not None and self._only_computes(piece.initialiser) for piece in node.pieces
+            )
+        return isinstance(node, (Once, Guard))
+
+    def _only_computes(self, where: Range) -> bool:
+        code = self._code
+        return not self._locals.modified(*where) and not any(
+            code.texts[i] in ASSIGNMENTS
+            or code.texts[i] in STEPS
+            or (code.texts[i] == "(" and not self._uniformity.is_known(i))
+            for i in range(*where)
+        )
 
     def _control(self, statement: Statement, level: Level) -> Control:
         """A control statement at the level of the threadgroup or of a SIMD-group."""
@@ -187,7 +237,7 @@ class Plan:
             elif item.form is Form.SIMPLE:
                 for piece in self._pieces(item):
                     self._simd_piece(nodes, piece)
-            elif self._stops.any(item.where) or escapes(self._code, item):
+            elif self._stops.any(item.where) or self._escapes(item):
                 if item.form is Form.IF:
                     self._bring(nodes, item.condition)
                 nodes.append(self._control(item, Level.SIMD))
@@ -251,7 +301,7 @@ class Plan:
 
     def _in_last_step(self, nodes: list[Node], piece: Piece) -> None:
         last = nodes[-1] if nodes else None
-        tail = piece.statement.form is Form.OPAQUE and escapes(self._code, piece.statement)
+        tail = piece.statement is self._tail
         if not isinstance(last, Step) or last.stride is not None or tail:
             self._steps += 1
             last = Step(self._steps, tail=tail)
@@ -345,8 +395,10 @@ class Plan:
         return not self._locals.modified(*condition)
 
 
-def _with_tail(code: Code, statements: Sequence[Statement], stops: Stops) -> list[Statement]:
-    """The statements; from the first one on that returns with no stop after it, as one that is not looked into."""
+def _with_tail(
+    code: Code, statements: Sequence[Statement], stops: Stops
+) -> tuple[list[Statement], Statement | None]:
+    """The statements, where those from the first one on that returns with no stop after it are one: the tail."""
     behind = max((n + 1 for n, statement in enumerate(statements) if stops.any(statement.where)), default=0)
     for n in range(behind, len(statements)):
         if escapes(code, statements[n]):
@@ -354,5 +406,6 @@ def _with_tail(code: Code, statements: Sequence[Statement], stops: Stops) -> lis
             for i in range(first, last):
                 if code.texts[i] == "[" and not code.is_name(i - 1) and code.texts[i - 1] not in (")", "]"):
                     raise Unfit("a lambda beside a return")
-            return [*statements[:n], Statement(Form.OPAQUE, first, last)]
-    return list(statements)
+            tail = Statement(Form.OPAQUE, first, last)
+            return [*statements[:n], tail], tail
+    return list(statements), None

@@ -139,7 +139,7 @@ class _Entry:
         if self.parameters is None:
             return f"(&{name})"
         types = code.edited(*self.parameters)
-        return f"static_cast<void (*)({', '.join(filter(None, ('kw::Team&', types)))})>(&{name})"
+        return f"static_cast<bool (*)({', '.join(filter(None, ('kw::Team&', types)))})>(&{name})"
 
 
 def _chosen(code: Code, entries: list[_Entry], names: Collection[str]) -> list[_Entry]:

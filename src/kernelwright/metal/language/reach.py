@@ -45,17 +45,15 @@ class Waiting:
         """Whether code in this range may wait."""
         return self._waits_itself(where) or not self.names.isdisjoint(self._code.texts[slice(*where)])
 
-    def spins(self, where: Range) -> bool:
-        """Whether code in this range reads an atomic in a loop, itself."""
-        code = self._code
-        return any(code.texts[i] == "atomic_load_explicit" and _in_loop(code, i, where[0]) for i in range(*where))
-
     def _waits_itself(self, where: Range) -> bool:
         code = self._code
         for i in range(*where):
-            if code.texts[i].startswith(_WAITING) and code.text(i + 1) in ("(", "<"):
+            text = code.texts[i]
+            if text.startswith(_WAITING) and code.text(i + 1) in ("(", "<"):
                 return True
-        return self.spins(where)
+            if text == "atomic_load_explicit" and in_loop(code, i, where[0]):
+                return True
+        return False
 
 
 def _names_of(code: Code, function: Function) -> list[str]:
@@ -66,7 +64,7 @@ def _names_of(code: Code, function: Function) -> list[str]:
     return [name]
 
 
-def _in_loop(code: Code, i: int, first: int) -> bool:
+def in_loop(code: Code, i: int, first: int) -> bool:
     """Whether ``i`` stands in the condition or the body of a loop that starts after ``first``."""
     while (i := code.enclosing[i]) >= first:
         before = i - 1

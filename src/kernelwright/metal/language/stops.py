@@ -6,7 +6,7 @@ from enum import Enum
 
 from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
-from kernelwright.metal.language.reach import Waiting
+from kernelwright.metal.language.reach import Waiting, in_loop
 from kernelwright.metal.language.statements import Unfit
 
 
@@ -64,7 +64,8 @@ class Call:
 
 
 class Stops:
-    """The places in a kernel's body where threads wait. Raises ``Unfit`` for others than lockstep knows."""
+    """The places in a kernel's body where threads wait. ``functions``: the others of the program. Raises ``Unfit`` for
+    places that lockstep does not know."""
 
     def __init__(self, code: Code, body: Range, functions: Iterable[Function], waiting: Waiting):
         self.code = code
@@ -79,9 +80,20 @@ class Stops:
                 self._stop(i, own)
             elif code.texts[i] in waiting.names:
                 raise Unfit(f"{code.texts[i]}, in which threads may wait")
-        if waiting.spins(body):
-            raise Unfit("a loop that may wait for another thread")
+        for where in _reached(code, body, functions):
+            self._refuse_spinning(where)
         self.calls.sort(key=lambda call: call.where[1])
+
+    def _refuse_spinning(self, where: Range) -> None:
+        """A thread in a loop that goes on when another one has done something waits, too.
+
+        An atomic operation in a loop must be a statement of its own, whose answer nobody asks for.
+        """
+        code = self.code
+        for i in range(*where):
+            if code.texts[i].startswith("atomic_") and code.text(i + 1) == "(" and in_loop(code, i, where[0]):
+                if code.texts[i - 1] not in (";", "{", "}", ")", "else"):
+                    raise Unfit("a loop that may wait for another thread")
 
     def _stop(self, i: int, own: set[str]) -> None:
         code, text = self.code, self.code.texts[i]
@@ -118,3 +130,16 @@ class Stops:
 
     def calls_in(self, where: Range) -> list[Call]:
         return [call for call in self.calls if where[0] <= call.where[0] and call.where[1] <= where[1]]
+
+
+def _reached(code: Code, body: Range, functions: Iterable[Function]) -> list[Range]:
+    """The body, and those of all functions that it may call."""
+    known: dict[str, list[Range]] = {}
+    for function in functions:
+        if found := function.body(code):
+            known.setdefault(code.texts[function.name], []).append(found)
+    reached = [body]
+    for where in reached:
+        for text in set(code.texts[slice(*where)]) & known.keys():
+            reached += known.pop(text)
+    return reached

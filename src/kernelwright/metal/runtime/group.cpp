@@ -199,10 +199,10 @@ void run_rows(Worker& worker, u64 number) {
   }
 }
 
-void run_in_lockstep(Worker& worker, u64 number) {
+bool run_in_lockstep(Worker& worker, u64 number) {
   set_up(worker, number);
   worker.group.rows = true;
-  worker.kernel->run_lockstep(this_fiber());
+  return worker.kernel->run_lockstep(this_fiber());
 }
 
 void end_thread(Fiber* fiber) {

@@ -45,15 +45,18 @@ bool in_lockstep(const Job& job) {
   return job.kernel->run_lockstep && !job.launch->check && job.launch->order == KW_ORDER_ASCENDING;
 }
 
-// The fiber on which a worker runs threadgroups whose threads never leave it.
+// The fiber on which a worker runs threadgroups whose threads never leave it, up to one that needs fibers of its own.
 void run_chunk() {
   Worker& worker = *this_fiber()->worker;
-  const auto run = worker.kernel->run_row ? run_rows : run_in_lockstep;
-  for (u64 number = worker.first_group; number < worker.last_group; number++) run(worker, number);
+  for (; worker.first_group < worker.last_group; worker.first_group++) {
+    if (worker.kernel->run_row) run_rows(worker, worker.first_group);
+    else if (!run_in_lockstep(worker, worker.first_group)) break;
+  }
   leave_stack(worker.home);
 }
 
-void run_on_fiber(Worker& worker, u64 first, u64 last) {
+// Returns the threadgroup that needs fibers, `last` where there is none.
+u64 run_on_fiber(Worker& worker, u64 first, u64 last) {
   Fiber* fiber = fiber_at(worker, 0);
   worker.first_group = first;
   worker.last_group = last;
@@ -61,6 +64,7 @@ void run_on_fiber(Worker& worker, u64 first, u64 last) {
   fiber->simd = nullptr;
   fiber->spins = 0;
   switch_stack(&worker.home, fresh_stack(fiber, run_chunk));
+  return worker.first_group;
 }
 
 void begin(Worker& worker) {
@@ -82,7 +86,7 @@ void work(Worker& worker) {
     if (first >= job.groups) break;
     const u64 last = first + job.chunk < job.groups ? first + job.chunk : job.groups;
     if (job.kernel->run_row || in_lockstep(job)) {
-      run_on_fiber(worker, first, last);
+      for (u64 i = first; (i = run_on_fiber(worker, i, last)) < last && !worker.outcome; i++) run_group(worker, i);
     } else {
       for (u64 i = first; i < last && !worker.outcome; i++) run_group(worker, job.chosen ? job.chosen[i] : i);
     }
