@@ -102,7 +102,9 @@ def build(
             raise MetalCompileError(_with_lines(error.diagnostics, source, file)) from None
         _write_record(folder, found, _with_lines(warnings, source, file))
 
-    folder = cache.entry("programs", cache.key(builder.identity, builder.lockstep, _translator(), text, *choice.key), make)
+    folder = cache.entry(
+        "programs", cache.key(builder.identity, builder.lockstep, _translator(), text, *choice.key), make
+    )
     found, warnings = _read_record(folder)
     (library,) = (path for path in folder.glob("program.*") if path.suffix != ".json")
     return Program(library, found, warnings, builder.toolchain, checked)

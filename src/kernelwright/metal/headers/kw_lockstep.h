@@ -21,6 +21,13 @@ template <class T, auto N> inline constexpr bool is_plain<metal::vec<T, N>> = tr
 template <class T, auto N> inline constexpr bool is_plain<metal::packed_vec<T, N>> = true;
 template <class T, size_t N> inline constexpr bool is_plain<T[N]> = is_plain<T> && !__is_pointer(T);
 
+// A type that was not written: an error where it is a pointer, of which it is not known where it points.
+template <class T> struct written {
+  static_assert(!__is_pointer(T));
+  typedef T type;
+};
+template <class T> using number_or_vector = typename written<T>::type;
+
 inline constexpr uint most_kept_bytes = 1024;  // by a thread in one variable; the runtime has memory for 64 of them
 
 // A variable of each thread.

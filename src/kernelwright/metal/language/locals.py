@@ -84,12 +84,13 @@ class Locals:
     ``functions``: all of the program. Raises ``Unfit`` for declarations that lockstep does not know.
     """
 
-    def __init__(self, code: Code, statements: Iterable[Statement], parameters: Iterable[Variable], functions: Iterable[Function]):
+    def __init__(
+        self, code: Code, statements: Iterable[Statement], parameters: Iterable[Variable], functions: Iterable[Function]
+    ):
         self.code = code
         self.mentions: dict[int, Variable] = {}
         self.declarations: dict[Statement, Declaration] = {}
-        self.types: set[str] = set()
-        """Names of types that the kernel declares."""
+        self.initialisers: dict[Variable, Range] = {}
         self._changing = _CHANGES_ARGUMENTS | {
             code.texts[function.name]
             for function in functions
@@ -132,6 +133,7 @@ class Locals:
         for declarator in declaration.declarators:
             name = declarator.variable.name
             self._scopes[-1][name] = declarator.variable
+            self.initialisers[declarator.variable] = declarator.initialiser
             self._mention(*declarator.where)
 
     def _refuse_other_declarations(self, statement: Statement) -> None:
@@ -164,7 +166,7 @@ class Locals:
         if code.tokens[first].text.startswith("KW_THREADGROUP("):
             return Declaration((first, i), tuple(self._storage(first, i, last)))
         words = code.texts[first:i]
-        if "static" in words and "constexpr" not in words or "volatile" in words:
+        if ("static" in words and "constexpr" not in words) or "volatile" in words:
             raise Unfit("a static or volatile variable")
         return Declaration((first, i), tuple(self._declarator((first, i), *part) for part in code.split(i, last)))
 

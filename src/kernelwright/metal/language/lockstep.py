@@ -17,9 +17,10 @@ from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.kernels import Kernel, parameter_name
 from kernelwright.metal.language.locals import Level, Locals, Sort, Variable
-from kernelwright.metal.language.plan import Bring, Control, Guard, Node, Once, Piece, Plan, Simds, Step
+from kernelwright.metal.language.plan import Plan
 from kernelwright.metal.language.reach import Waiting
 from kernelwright.metal.language.statements import Form, Unfit, parse_block
+from kernelwright.metal.language.steps import Bring, Control, Guard, Node, Once, Piece, Simds, Step
 from kernelwright.metal.language.stops import Answer, Call, Stops
 
 _EACH_THREAD = frozenset(
@@ -42,18 +43,20 @@ def in_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiti
     first, last = function.end + 1, code.match[function.end]
     if code.text(function.name - 1) == "::":
         raise Unfit("a kernel that is defined outside of its namespace")
-    own = {code.texts[f.name] for f in functions} - {code.texts[function.name]}
-    stops = Stops(code, (first, last), [f for f in functions if f is not function], waiting)
+    others = [other for other in functions if other is not function]
+    stops = Stops(code, (first, last), others, waiting)
     parameters = list(_parameters(code, kernel))
     statements = parse_block(code, first, last)
     locals_ = Locals(code, statements, [variable for variable, _ in parameters], functions)
-    plan = Plan(code, statements, locals_, stops, own)
+    plan = Plan(code, statements, locals_, stops, others)
     return _Writer(code, kernel, parameters, locals_, stops, plan).function()
 
 
 def _parameters(code: Code, kernel: Kernel) -> Iterable[tuple[Variable, Range]]:
     """Each parameter and where it stands."""
-    ranges = [r for r in code.split(kernel.function.open + 1, kernel.function.close) if code.texts[slice(*r)] != ["void"]]
+    ranges = [
+        r for r in code.split(kernel.function.open + 1, kernel.function.close) if code.texts[slice(*r)] != ["void"]
+    ]
     for argument, where in zip(kernel.arguments, ranges, strict=True):
         words = code.texts[slice(*where)]
         given = argument.kind not in ("buffer", "threadgroup")
@@ -116,32 +119,48 @@ class _Writer:
             if variable.attribute:
                 self._types[variable] = shown
             given.append(shown)
-        body = " ".join([self._kept_declarations(), *map(self._group, self._plan.nodes)])
+        body = " ".join([self._kept_parameters(), *map(self._group, self._plan.nodes)])
         return f" {header} {PREFIX}{self._kernel.name}({', '.join(given)}) {{ {body} return true; }}"
 
-    def _kept_declarations(self) -> str:
-        written: list[str] = []
-        for variable, name in self._kept.items():
-            written.append(f"kw::Each<{self._type(variable)}> {name}(kw_team);")
-            if variable.parameter:
-                written.append(f"for (uint kw_t = 0; kw_t < kw_team.threads; kw_t++) {name}[kw_t] = {variable.name};")
-        return " ".join(written)
+    def _kept_parameters(self) -> str:
+        """Parameters that threads modify, one for each."""
+        return " ".join(
+            f"kw::Each<decltype({v.name})> {name}(kw_team); "
+            f"for (uint kw_t = 0; kw_t < kw_team.threads; kw_t++) {name}[kw_t] = {v.name};"
+            for v, name in self._kept.items()
+            if v.parameter
+        )
 
-    def _type(self, variable: Variable) -> str:
-        if variable.parameter:
-            return f"decltype({variable.name})"
-        if "auto" in variable.type.split() or "decltype" in variable.type:
-            raise Unfit(f"{variable.name}, whose type is not written")
+    def _kept_in(self, node: Simds) -> str:
+        """Memory for the variables that outlive the step that declares them."""
+        return " ".join(
+            self._memory(variable, name)
+            for variable, name in self._kept.items()
+            if self._plan.declared_in.get(variable) == node.number
+        )
+
+    def _memory(self, variable: Variable, name: str) -> str:
         if variable.pointer and not variable.spaces & {"device", "constant", "threadgroup"}:
             raise Unfit(f"{variable.name}, which may point to a variable of its thread")
-        return variable.type
+        words = variable.type.split()
+        if "auto" not in words:
+            return f"kw::Each<{variable.type}> {name}(kw_team);"
+        if words not in (["auto"], ["const", "auto"], ["auto", "const"]):
+            raise Unfit(f"{variable.name}, whose type is not written")
+        initialiser = self._locals.initialisers[variable]
+        inner = f"{self._bindings(self._locals.mentioned(*initialiser), set())} return {self._spelled((initialiser,))};"
+        return (
+            f"const auto {name}_of = [&](const kw::Place& kw_at, uint kw_thread) KW_STEP {{ {inner} }}; "
+            f"kw::Each<kw::number_or_vector<decltype({name}_of(kw_team.at, 0u))>> {name}(kw_team);"
+        )
 
     # ---- levels
 
     def _group(self, node: Node) -> str:
         if isinstance(node, Simds):
+            memory = self._kept_in(node)  # first: in types the operations stand as they are
             inner = " ".join(map(self._simd, node.nodes))
-            return f"KW_SIMDS {{ KW_SIMD {self._simd_attributes()} {inner} }}"
+            return f"{memory} KW_SIMDS {{ KW_SIMD {self._simd_attributes()} {inner} }}"
         if isinstance(node, Guard):
             return self._guard(node)
         return self._shared(node, self._group)
@@ -196,6 +215,8 @@ class _Writer:
     def _bring(self, node: Bring) -> str:
         call, number = node.call, node.number
         given = self._spelled((call.arguments[0],))
+        if call.name in ("simd_any", "simd_all"):
+            given = f"bool({given})"
         inner = f"{self._bindings(self._locals.mentioned(*call.arguments[0]), set())} return {given};"
         brought = (
             f"const auto kw_b{number} = kw::bring(kw_team, kw_simd, "
@@ -293,7 +314,11 @@ class _Writer:
         if piece.variable is None:
             returns = self._code.texts[piece.statement.first] == "return"  # not of a thread: see _tail
             return "return true;" if returns else self._spelled(piece.ranges)
-        if piece.variable in self._kept and piece.variable.sort is Sort.ARRAY and piece.initialiser[0] == piece.initialiser[1]:
+        if (
+            piece.variable in self._kept
+            and piece.variable.sort is Sort.ARRAY
+            and piece.initialiser[0] == piece.initialiser[1]
+        ):
             return f"auto& {piece.variable.name} = {self._kept[piece.variable]}[kw_thread];"
         return f"{self._spelled(piece.ranges)};"
 

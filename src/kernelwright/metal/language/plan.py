@@ -5,92 +5,30 @@ may move other code, that depends on it, to a step for threads.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.locals import ASSIGNMENTS, STEPS, Level, Locals, Sort, Variable
 from kernelwright.metal.language.statements import Form, Statement, Unfit, is_type_name
+from kernelwright.metal.language.steps import Bring, Control, Guard, Node, Once, Piece, Simds, Step
 from kernelwright.metal.language.stops import Call, Stops
 from kernelwright.metal.language.strides import Stride, stride_of
 from kernelwright.metal.language.uniformity import Uniformity, escapes, is_conditional
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A statement, or one variable of a declaration: then ``ranges`` are the type and the variable."""
-
-    statement: Statement
-    ranges: tuple[Range, ...]
-    variable: Variable | None = None
-    initialiser: Range = (0, 0)
-
-    @property
-    def where(self) -> Range:
-        """All but the type of a variable."""
-        return self.ranges[-1]
-
-
-@dataclass(frozen=True)
-class Once:
-    """Code that runs as it stands, once for the threadgroup or the SIMD-group."""
-
-    piece: Piece
-
-
-@dataclass(frozen=True)
-class Step:
-    """Code for each thread. ``tail``: nothing comes after it, and it may return. ``stride``: it is a loop's body."""
-
-    number: int
-    pieces: list[Piece] = field(default_factory=list[Piece])
-    tail: bool = False
-    stride: Stride | None = None
-
-
-@dataclass(frozen=True)
-class Guard:
-    """``if (…) return;`` at the beginning. Where only a part of the threads would return, others know how to go on."""
-
-    number: int
-    condition: Range
-
-
-@dataclass(frozen=True)
-class Bring:
-    """Each lane brings its value to an operation."""
-
-    number: int
-    call: Call
-
-
-@dataclass(frozen=True)
-class Control:
-    """A block, ``if`` or loop around others. ``steps``: of a ``for``, its start."""
-
-    statement: Statement
-    start: tuple[Piece, ...]
-    parts: tuple[list["Node"], ...]
-
-
-@dataclass(frozen=True)
-class Simds:
-    """What each SIMD-group does between two barriers."""
-
-    nodes: list["Node"]
-
-
-Node = Once | Step | Guard | Bring | Control | Simds
-
-
 class Plan:
     """The steps of one kernel. Raises ``Unfit``."""
 
-    def __init__(self, code: Code, statements: Sequence[Statement], locals_: Locals, stops: Stops, own: Iterable[str]):
+    def __init__(
+        self, code: Code, statements: Sequence[Statement], locals_: Locals, stops: Stops, functions: Sequence[Function]
+    ):
         self._code, self._locals, self._stops = code, locals_, stops
-        self._uniformity = Uniformity(code, locals_, stops, own)
+        self._uniformity = Uniformity(code, locals_, stops, functions)
         self._statements, self._tail = _with_tail(code, statements, stops)
         self.kept: list[Variable] = []
         """Variables of each thread that outlive a step."""
+        self.declared_in: dict[Variable, int] = {}
+        """The number of the ``Simds`` that declares a variable of each thread."""
         self.nodes: list[Node] = []
         while not self._is_planned():
             pass
@@ -135,7 +73,8 @@ class Plan:
         def flush() -> None:
             if waiting:
                 self._blocks += 1
-                nodes.append(Simds(self._simd(waiting)))
+                number = self._blocks
+                nodes.append(Simds(number, self._simd(waiting)))
                 waiting.clear()
 
         for statement in statements:
@@ -157,13 +96,28 @@ class Plan:
                 self._steps += 1
                 nodes.append(Guard(self._steps, statement.condition))
                 self._use(self._locals.mentioned(*statement.condition), self._steps)
-            elif self._stops.has_barrier(statement.where) or self._escapes(statement):
+            elif (
+                self._stops.has_barrier(statement.where) or self._escapes(statement) or self._is_all_uniform(statement)
+            ):
                 flush()
                 nodes.append(self._control(statement, Level.GROUP))
             else:
                 waiting.append(statement)
         flush()
         return nodes
+
+    def _is_all_uniform(self, statement: Statement) -> bool:
+        """Whether a statement in which nobody waits only computes variables of all threads."""
+        if statement.form is Form.SIMPLE:
+            return all(self._is_uniform(piece, Level.GROUP) for piece in self._pieces(statement))
+        if statement.form is Form.OPAQUE or self._uniformity.level(statement.condition) > Level.GROUP:
+            return False
+        start = statement.start
+        return (
+            (start is None or start.last == start.first + 1 or self._is_all_uniform(start))
+            and all(self._is_assignment(part, Level.GROUP) for part in self._code.split(*statement.step))
+            and all(map(self._is_all_uniform, statement.parts))
+        )
 
     def _escapes(self, statement: Statement) -> bool:
         return statement is not self._tail and escapes(self._code, statement)
@@ -320,9 +274,12 @@ class Plan:
             self._raise(variable, Level.THREAD)
             variable.home = Level.THREAD
             self._declared[variable] = step.number
+            self.declared_in[variable] = self._blocks
         for where in piece.ranges:
             for variable in self._locals.modified(*where):
-                if variable.sort is not Sort.STORAGE and not (variable.sort is Sort.REFERENCE and not variable.attribute):
+                if variable.sort is not Sort.STORAGE and not (
+                    variable.sort is Sort.REFERENCE and not variable.attribute
+                ):
                     self._raise(variable, Level.THREAD)
             self._use(self._locals.mentioned(*where), step.number)
 
@@ -395,9 +352,7 @@ class Plan:
         return not self._locals.modified(*condition)
 
 
-def _with_tail(
-    code: Code, statements: Sequence[Statement], stops: Stops
-) -> tuple[list[Statement], Statement | None]:
+def _with_tail(code: Code, statements: Sequence[Statement], stops: Stops) -> tuple[list[Statement], Statement | None]:
     """The statements, where those from the first one on that returns with no stop after it are one: the tail."""
     behind = max((n + 1 for n, statement in enumerate(statements) if stops.any(statement.where)), default=0)
     for n in range(behind, len(statements)):

@@ -38,8 +38,9 @@ def translate(
     """C++ for preprocessed Metal, and the kernels in it.
 
     ``constants``: values of function constants by name or index. ``kernels``: host names of those to export; all,
-    where it is ``None``. ``lockstep``: give kernels that can run in lockstep that form, too. The tokens are edited in place, and every one stays on its line. Raises ``SourceError`` where
-    the program cannot be understood, ``ValueError`` for a function constant or a kernel that does not exist.
+    where it is ``None``. ``lockstep``: kernels that can run in lockstep get that form, too. The tokens are edited in
+    place, and every one stays on its line. Raises ``SourceError`` where the program cannot be understood,
+    ``ValueError`` for a function constant or a kernel that does not exist.
     """
     translate_literals(tokens)
     translate_directives(tokens, backend)
@@ -130,7 +131,6 @@ class _Entry:
             return f"(&{name})"
         types = code.edited(*self.parameters)
         return f"static_cast<void (*)({types})>(&{name})"
-
 
     def _lockstep_pointer(self, code: Code) -> str:
         first, last = self.name

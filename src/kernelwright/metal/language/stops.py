@@ -91,9 +91,9 @@ class Stops:
         """
         code = self.code
         for i in range(*where):
-            if code.texts[i].startswith("atomic_") and code.text(i + 1) == "(" and in_loop(code, i, where[0]):
-                if code.texts[i - 1] not in (";", "{", "}", ")", "else"):
-                    raise Unfit("a loop that may wait for another thread")
+            asked = code.texts[i - 1] not in (";", "{", "}", ")", "else")
+            if code.texts[i].startswith("atomic_") and code.text(i + 1) == "(" and asked and in_loop(code, i, where[0]):
+                raise Unfit("a loop that may wait for another thread")
 
     def _stop(self, i: int, own: set[str]) -> None:
         code, text = self.code, self.code.texts[i]

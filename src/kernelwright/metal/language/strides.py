@@ -47,12 +47,18 @@ def stride_of(code: Code, locals_: Locals, uniformity: Uniformity, statement: St
         return None
     start, body = (first, last), statement.parts[0]
     condition, step = statement.condition, _step(code, statement.step, variable.name)
-    if locals_.mentions.get(condition[0]) is not variable or code.text(condition[0] + 1) not in ("<", "<=") or step is None:
+    if (
+        locals_.mentions.get(condition[0]) is not variable
+        or code.text(condition[0] + 1) not in ("<", "<=")
+        or step is None
+    ):
         return None
     limit = (condition[0] + 2, condition[1])
     if any(code.texts[i] in ("&&", "||", "?", ",", "<", ">", "==", "&", "|", "^") for i in code.outer(*limit)):
         return None
-    if max(uniformity.level(limit), uniformity.level(step)) > Level.SIMD or not _UNKNOWN_STEPS.isdisjoint(code.texts[slice(*step)]):
+    if max(uniformity.level(limit), uniformity.level(step)) > Level.SIMD or not _UNKNOWN_STEPS.isdisjoint(
+        code.texts[slice(*step)]
+    ):
         return None
     if not uniformity.is_pure(start) or not uniformity.is_pure(limit) or not uniformity.is_pure(step):
         return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.locals import ASSIGNMENTS, Level, Locals, Sort
 from kernelwright.metal.language.statements import Form, Statement
@@ -14,9 +15,9 @@ _TYPES = frozenset(
 ) | {"size_t", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "ptrdiff_t"}
 PURE = _TYPES | {
     "sizeof", "alignof", "static_cast", "as_type", "min", "max", "abs", "clamp", "select", "fmin", "fmax", "fabs",
-    "floor", "ceil", "round", "rint", "trunc", "sqrt", "rsqrt", "exp", "exp2", "log", "log2", "fma", "pow", "powr", "sin",
-    "cos", "tanh", "popcount", "clz", "ctz", "mulhi", "mad24", "sign", "saturate", "mix", "dot", "any", "all", "isnan",
-    "isinf", "decltype",
+    "floor", "ceil", "round", "rint", "trunc", "sqrt", "rsqrt", "exp", "exp2", "log", "log2", "fma", "pow", "powr",
+    "sin", "cos", "tanh", "popcount", "clz", "ctz", "mulhi", "mad24", "sign", "saturate", "mix", "dot", "any", "all",
+    "isnan", "isinf", "decltype",
 }  # fmt: skip
 """What may be called without anything but a value coming of it."""
 
@@ -24,9 +25,13 @@ PURE = _TYPES | {
 class Uniformity:
     """Levels of expressions, from those of the variables as they are known so far."""
 
-    def __init__(self, code: Code, locals_: Locals, stops: Stops, own: Iterable[str]):
+    def __init__(self, code: Code, locals_: Locals, stops: Stops, functions: Iterable[Function]):
         self._code = code
-        self._pure = PURE.difference(own)
+        own: dict[str, bool] = {}
+        for function in functions:
+            name = code.texts[function.name]
+            own[name] = own.get(name, True) and _takes_numbers(code, function)
+        self._pure = PURE.difference(own) | {name for name, pure in own.items() if pure}
         self._locals = locals_
         self._calls = {call.where[0]: call for call in stops.calls}
 
@@ -56,7 +61,7 @@ class Uniformity:
         return self._is_pure_at(i)
 
     def _level_at(self, i: int) -> Level:
-        code, text = self._code, self._code.texts[i]
+        text = self._code.texts[i]
         if not self._is_pure_at(i):
             return Level.THREAD
         if text == "&" and self._locals.is_unary(i):
@@ -85,12 +90,20 @@ class Uniformity:
             return code.texts[i - 1] in self._pure and code.text(i - 2) not in (".", "->")
         return text not in ("{", "new", "++", "--", "this") and text not in ASSIGNMENTS
 
-
     def _is_pointer(self, i: int) -> bool:
         while self._code.text(i) == "(":
             i += 1
         variable = self._locals.mentions.get(i)
         return variable is not None and variable.pointer
+
+
+def _takes_numbers(code: Code, function: Function) -> bool:
+    """Whether all that the function can see are numbers, so that nothing but a number can come of it."""
+    for first, last in code.split(function.open + 1, function.close):
+        words = [word for word in code.texts[first:last] if word not in ("const", "thread")]
+        if len(words) > 2 or words[0] not in _TYPES:
+            return False
+    return not function.owner
 
 
 def escapes(code: Code, statement: Statement, in_loop: bool = False) -> bool:
@@ -112,7 +125,9 @@ def is_conditional(code: Code, statement: Range, call: Call) -> bool:
         opening = code.enclosing[i]
         inside = opening >= statement[0]
         first, last = (opening + 1, code.match[opening]) if inside else statement
-        separators = {"?", "&&", "||"} | (set() if inside and code.texts[opening] == "(" and code.is_name(opening - 1) else {","})
+        separators = {"?", "&&", "||"} | (
+            set() if inside and code.texts[opening] == "(" and code.is_name(opening - 1) else {","}
+        )
         if any(code.texts[at] in separators for at in code.outer(first, last)):
             return True
         if not inside:
