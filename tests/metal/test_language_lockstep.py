@@ -33,7 +33,7 @@ FIT = {
     "a namespace": "out[i] = metal::simd_sum(in[i]);",
     "shuffles": "out[i] = simd_shuffle_xor(in[i], 1) + simd_broadcast(in[i], ushort(n & 31));",
     "a loop with a common limit": f"{BEFORE} for (uint k = 0; k < n; k++) {{ out[i] += part[k]; {BARRIER} }}",
-    "a loop that halves": f"{BEFORE} for (uint k = 9; k > 0; k /= 2) {{ if (t < k) part[t] += part[t + k]; {BARRIER} }}",
+    "a loop that halves": f"{BEFORE} for (uint k = 9; k; k /= 2) {{ if (t < k) part[t] += part[t + k]; {BARRIER} }}",
     "a loop with its own counter": f"{BEFORE} uint k = n; while (k > 1) {{ out[i] += part[k]; k /= 2; {BARRIER} }}",
     "a branch for the threadgroup": f"if (g % 2 == 0) {{ {BEFORE} out[i] = part[t ^ 1]; }} else out[i] = 0;",
     "a break for the threadgroup": f"{BEFORE} for (uint k = 0; ; k++) {{ if (k == n) break; {BARRIER} part[t] += 1; }}",

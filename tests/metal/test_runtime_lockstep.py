@@ -65,12 +65,12 @@ def test_clean_kernels_give_the_same_bits(case: Case, both_ways: BothWays) -> No
 SHAPES = (((150,), (64,)), ((48, 4), (16, 4)), ((24, 3, 2), (12, 3, 2)), ((40,), (20,)))
 
 
-@pytest.mark.parametrize("first", range(0, 24, 6))
+@pytest.mark.parametrize("first", range(0, 12, 4))
 def test_random_kernels_give_the_same_bits(first: int, both_ways: BothWays) -> None:
-    fast, slow = both_ways(random_program(first, 6))
+    fast, slow = both_ways(random_program(first, 4))
     values = torch.randn(96, generator=torch.Generator().manual_seed(first))
     ran = 0
-    for name in (f"k{seed}" for seed in range(first, first + 6)):
+    for name in (f"k{seed}" for seed in range(first, first + 4)):
         ran += in_lockstep(fast, name)
         for threads, group in SHAPES:
             for staying in (1000, 30):
@@ -80,7 +80,7 @@ def test_random_kernels_give_the_same_bits(first: int, both_ways: BothWays) -> N
                     getattr(library, name)(result, values, sizes, threads=threads, group_size=group)
                 mine, other = bits(results)
                 assert torch.equal(mine, other), f"{name}, {threads} threads in groups of {group}, {staying} stay"
-    assert ran >= 4
+    assert ran >= 3
 
 
 @pytest.mark.parametrize("size", [32, 100, 256])

@@ -188,20 +188,22 @@ template <class T> struct Brought {
   T value[simd_width];
   uint lanes;
 };
-template <class F, class T> KW_FUNC T fold(const Brought<T>& all) {
-  T value[simd_width];
+template <class F, class T> KW_ONCE T fold(const Brought<T>& all) {
   if (all.lanes == simd_width) {
-    for (uint i = 0; i < simd_width; i++) value[i] = all.value[i];
+    T value[simd_width];
+    __builtin_memcpy(value, all.value, sizeof value);
     fold_halves<F>(value);
-  } else {
-    value[0] = all.value[0];
-    for (uint i = 1; i < all.lanes; i++) value[0] = F::of(value[0], all.value[i]);
+    return value[0];
   }
-  return value[0];
+  T value = all.value[0];
+#pragma clang loop unroll(disable)
+  for (uint i = 1; i < all.lanes; i++) value = F::of(value, all.value[i]);
+  return value;
 }
-template <class F, bool inclusive, class T> KW_FUNC Brought<T> scan(const Brought<T>& all) {
+template <class F, bool inclusive, class T> KW_ONCE Brought<T> scan(const Brought<T>& all) {
   Brought<T> result;
   T value = F::template identity<T>();
+#pragma clang loop unroll(disable)
   for (uint i = 0; i < all.lanes; i++) {
     const T next = F::of(value, all.value[i]);
     result.value[i] = inclusive ? next : value;

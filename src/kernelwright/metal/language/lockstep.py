@@ -148,7 +148,10 @@ class _Writer:
         if words not in (["auto"], ["const", "auto"], ["auto", "const"]):
             raise Unfit(f"{variable.name}, whose type is not written")
         initialiser = self._locals.initialisers[variable]
-        inner = f"{self._bindings(self._locals.mentioned(*initialiser), set())} return {self._spelled((initialiser,))};"
+        inner = (
+            f"{self._simd_attributes('kw_at')} {self._bindings(self._locals.mentioned(*initialiser), set())} "
+            f"return {self._spelled((initialiser,))};"
+        )
         return (
             f"const auto {name}_of = [&](const kw::Place& kw_at, uint kw_thread) KW_STEP {{ {inner} }}; "
             f"kw::Each<kw::number_or_vector<decltype({name}_of(kw_team.at, 0u))>> {name}(kw_team);"
@@ -193,9 +196,9 @@ class _Writer:
                     raise Unfit("a loop with several variables")
                 return f"for ({start} {condition}; {self._spelled((statement.step,))}) {bodies[0]}"
 
-    def _simd_attributes(self) -> str:
+    def _simd_attributes(self, place: str = "kw::place_of(kw_team, kw_simd)") -> str:
         return " ".join(
-            f"const auto {v.name} = kw::attribute<__remove_cv({type_})>({v.attribute}, kw::place_of(kw_team, kw_simd));"
+            f"const auto {v.name} = kw::attribute<__remove_cv({type_})>({v.attribute}, {place});"
             for v, type_ in self._types.items()
             if v.level is Level.SIMD
         )

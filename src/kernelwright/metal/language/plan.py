@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
+from kernelwright.metal.language.jumps import escapes, with_tail
 from kernelwright.metal.language.locals import ASSIGNMENTS, STEPS, Level, Locals, Sort, Variable
 from kernelwright.metal.language.statements import Form, Statement, Unfit, is_type_name
 from kernelwright.metal.language.steps import Bring, Control, Guard, Node, Once, Piece, Simds, Step
 from kernelwright.metal.language.stops import Call, Stops
 from kernelwright.metal.language.strides import Stride, stride_of
-from kernelwright.metal.language.uniformity import Uniformity, escapes, is_conditional
+from kernelwright.metal.language.uniformity import Uniformity, is_conditional
 
 
 class Plan:
@@ -24,7 +25,7 @@ class Plan:
     ):
         self._code, self._locals, self._stops = code, locals_, stops
         self._uniformity = Uniformity(code, locals_, stops, functions)
-        self._statements, self._tail = _with_tail(code, statements, stops)
+        self._statements, self._tail = with_tail(code, statements, stops)
         self.kept: list[Variable] = []
         """Variables of each thread that outlive a step."""
         self.declared_in: dict[Variable, int] = {}
@@ -73,8 +74,7 @@ class Plan:
         def flush() -> None:
             if waiting:
                 self._blocks += 1
-                number = self._blocks
-                nodes.append(Simds(number, self._simd(waiting)))
+                nodes.append(Simds(self._blocks, self._simd(waiting)))
                 waiting.clear()
 
         for statement in statements:
@@ -350,17 +350,3 @@ class Plan:
 
     def _is_harmless(self, condition: Range) -> bool:
         return not self._locals.modified(*condition)
-
-
-def _with_tail(code: Code, statements: Sequence[Statement], stops: Stops) -> tuple[list[Statement], Statement | None]:
-    """The statements, where those from the first one on that returns with no stop after it are one: the tail."""
-    behind = max((n + 1 for n, statement in enumerate(statements) if stops.any(statement.where)), default=0)
-    for n in range(behind, len(statements)):
-        if escapes(code, statements[n]):
-            first, last = statements[n].first, statements[-1].last
-            for i in range(first, last):
-                if code.texts[i] == "[" and not code.is_name(i - 1) and code.texts[i - 1] not in (")", "]"):
-                    raise Unfit("a lambda beside a return")
-            tail = Statement(Form.OPAQUE, first, last)
-            return [*statements[:n], tail], tail
-    return list(statements), None

@@ -7,9 +7,10 @@ neighbouring elements at the same time, in vector code.
 from dataclasses import dataclass
 
 from kernelwright.metal.language.grammar import Code, Range
+from kernelwright.metal.language.jumps import escapes
 from kernelwright.metal.language.locals import Level, Locals, Sort
 from kernelwright.metal.language.statements import Form, Statement
-from kernelwright.metal.language.uniformity import Uniformity, escapes
+from kernelwright.metal.language.uniformity import Uniformity
 
 _COUNTS = frozenset({"int", "uint", "long", "ulong", "size_t", "int32_t", "uint32_t"})
 """Types of loop variables: of at least 32 bits, so that they do not overflow before the limit."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.locals import ASSIGNMENTS, Level, Locals, Sort
-from kernelwright.metal.language.statements import Form, Statement
 from kernelwright.metal.language.stops import Answer, Call, Stops
 
 _TYPES = frozenset(
@@ -104,18 +103,6 @@ def _takes_numbers(code: Code, function: Function) -> bool:
         if len(words) > 2 or words[0] not in _TYPES:
             return False
     return not function.owner
-
-
-def escapes(code: Code, statement: Statement, in_loop: bool = False) -> bool:
-    """Whether it may end something around it: ``return``, or a ``break`` or ``continue`` of a loop outside."""
-    if statement.form is Form.SIMPLE:
-        text = code.texts[statement.first]
-        return text == "return" or (text in ("break", "continue") and not in_loop)
-    if statement.form is Form.OPAQUE:
-        words = code.texts[slice(*statement.where)]
-        return "return" in words or (code.texts[statement.first] == "if" and ("break" in words or "continue" in words))
-    in_loop = in_loop or statement.form in (Form.FOR, Form.WHILE)
-    return any(escapes(code, part, in_loop) for part in statement.parts)
 
 
 def is_conditional(code: Code, statement: Range, call: Call) -> bool:
