@@ -126,6 +126,13 @@ def test_what_the_compiler_rejects_in_lockstep_runs_on_fibers(both_ways: BothWay
         torch.testing.assert_close(y, x.reshape(2, 64).flip(1).flatten() + 2 * x)
 
 
+def test_one_kernel_that_the_compiler_rejects_leaves_the_others_in_lockstep(both_ways: BothWays) -> None:
+    taken = (NEIGHBOURS % ("", "0")).replace("void f(", "void g(")
+    source = HEAD + "struct Pair { float a, b; };" + taken + NEIGHBOURS % ("Pair pair = {x[i], 2.0f};", "pair.a")
+    fast, _ = both_ways(source)
+    assert [in_lockstep(fast, name) for name in ("f", "g")] == [False, True]
+
+
 def test_a_function_cannot_change_what_all_threads_share(both_ways: BothWays) -> None:
     """Hidden from the text: the function's parameter is a template's."""
     source = HEAD + "template <class T> void change(T&& k) { k += 1; }" + NEIGHBOURS % ("uint k = 1; change(k);", "k")

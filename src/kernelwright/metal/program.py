@@ -115,31 +115,45 @@ def _compile(
 ) -> tuple[tuple[KernelSignature, ...], tuple[Diagnostic, ...]]:
     """Preprocessed text into ``folder``: rules of the language first, then translation, then the compiler."""
 
-    def translated(tokens: list[Token], *, lockstep: bool) -> Translation:
+    def translated(tokens: list[Token], without: Collection[str] = ()) -> Translation:
         return language.translate(
-            tokens, constants=choice.constants, kernels=choice.kernels, backend=builder.device, lockstep=lockstep
-        )
+            tokens, constants=choice.constants, kernels=choice.kernels, backend=builder.device,
+            lockstep=builder.lockstep, without=without,
+        )  # fmt: skip
 
     try:
         tokens = tokenize(text, file)
         diagnostics = strict.check(tokens)
         if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
             raise MetalCompileError(diagnostics)
-        translation = translated(tokens, lockstep=builder.lockstep)
+        translation = translated(tokens)
     except SourceError as error:
         raise MetalCompileError([Diagnostic(Severity.ERROR, error.message, error.place)]) from None
+    without: set[str] = set()
     try:
-        try:
-            builder.program(translation.text, folder)
-        except CompilerFailed:
-            if not translation.lockstep:
-                raise
-            # perhaps only the second form is at fault; if not, what is said is about the first
-            translation = translated(tokenize(text, file), lockstep=False)
-            builder.program(translation.text, folder)
+        while (rejected := _rejected(builder, translation, folder)) is not None:
+            without |= rejected
+            translation = translated(tokenize(text, file), without)
     except CompilerFailed as error:
         raise MetalCompileError((*diagnostics, *_explained(error))) from None
     return translation.kernels, diagnostics
+
+
+def _rejected(builder: Backend, translation: Translation, folder: Path) -> set[str] | None:
+    """Compiles; the kernels whose form in lockstep the compiler did not take, ``None`` where all is well.
+
+    Where it does not say which, all that have one: what is wrong is then said about the programs without. Raises
+    ``CompilerFailed`` where no kernel has one.
+    """
+    try:
+        builder.program(translation.text, folder)
+    except CompilerFailed as error:
+        if not translation.lockstep:
+            raise
+        places = translation.lockstep.items()
+        found = {name for name, place in places if f"{place.file}:{place.line}:" in error.stderr}
+        return found or set(translation.lockstep)
+    return None
 
 
 def _explained(error: CompilerFailed) -> tuple[Diagnostic, ...]:

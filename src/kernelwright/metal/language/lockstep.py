@@ -44,9 +44,12 @@ def in_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiti
     if code.text(function.name - 1) == "::":
         raise Unfit("a kernel that is defined outside of its namespace")
     others = [other for other in functions if other is not function]
+    if any(code.texts[other.name] == kernel.name and other.body(code) for other in others):
+        raise Unfit("another function of the same name, perhaps a specialisation")
     stops = Stops(code, (first, last), others, waiting)
     parameters = list(_parameters(code, kernel))
     statements = parse_block(code, first, last)
+    stops.refuse_spinning(statements)
     locals_ = Locals(code, statements, [variable for variable, _ in parameters], functions)
     plan = Plan(code, statements, locals_, stops, others)
     return _Writer(code, kernel, parameters, locals_, stops, plan).function()

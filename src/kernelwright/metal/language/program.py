@@ -20,7 +20,7 @@ from kernelwright.metal.language.lockstep import PREFIX, in_lockstep
 from kernelwright.metal.language.reach import Waiting
 from kernelwright.metal.language.statements import Unfit
 from kernelwright.metal.language.storage import translate_storage
-from kernelwright.metal.language.tokens import Token, text_of
+from kernelwright.metal.language.tokens import Place, Token, text_of
 
 _NO_CONSTANTS: Mapping[str | int, Value] = MappingProxyType({})
 _MOST_NAMED = 20
@@ -34,13 +34,14 @@ def translate(
     kernels: Collection[str] | None = None,
     backend: Literal["cpu", "nvptx"] = "cpu",
     lockstep: bool = False,
+    without: Collection[str] = (),
 ) -> Translation:
     """C++ for preprocessed Metal, and the kernels in it.
 
     ``constants``: values of function constants by name or index. ``kernels``: host names of those to export; all,
-    where it is ``None``. ``lockstep``: kernels that can run in lockstep get that form, too. The tokens are edited in
-    place, and every one stays on its line. Raises ``SourceError`` where the program cannot be understood,
-    ``ValueError`` for a function constant or a kernel that does not exist.
+    where it is ``None``. ``lockstep``: kernels that can run in lockstep get that form, too, except those named in
+    ``without``. The tokens are edited in place, and every one stays on its line. Raises ``SourceError`` where the
+    program cannot be understood, ``ValueError`` for a function constant or a kernel that does not exist.
     """
     translate_literals(tokens)
     translate_directives(tokens, backend)
@@ -64,24 +65,25 @@ def translate(
     if kernels is not None:
         entries = _chosen(code, entries, kernels)
     entries.sort(key=lambda entry: entry.position)
-    forms: set[Kernel] = set()
-    if lockstep:
-        waiting_kernels = [kernel for kernel in found if any(e.kernel is kernel and e.waits for e in entries)]
-        forms = {kernel for kernel in waiting_kernels if _add_lockstep(code, kernel, functions, waiting)}
+    forms: dict[str, Place] = {}
+    for kernel in dict.fromkeys(entry.kernel for entry in entries if lockstep and entry.waits):
+        if kernel.name not in without and (place := _add_lockstep(code, kernel, functions, waiting)):
+            forms[kernel.name] = place
     signatures = tuple(
-        entry.emit(code, number, integers, lockstep=entry.kernel in forms) for number, entry in enumerate(entries)
+        entry.emit(code, number, integers, lockstep=entry.kernel.name in forms) for number, entry in enumerate(entries)
     )
-    return Translation(text_of(tokens), signatures, bool(forms))
+    return Translation(text_of(tokens), signatures, forms)
 
 
-def _add_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiting: Waiting) -> bool:
-    """Writes the kernel's form in lockstep behind the kernel, where it has one."""
+def _add_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiting: Waiting) -> Place | None:
+    """Writes the kernel's form in lockstep behind the kernel, where it has one; says where."""
     try:
         text = in_lockstep(code, kernel, functions, waiting)
     except Unfit:
-        return False
-    code.append(code.match[kernel.function.end], text)
-    return True
+        return None
+    last = code.match[kernel.function.end]
+    code.append(last, text)
+    return code.place(last)
 
 
 class _Entry:

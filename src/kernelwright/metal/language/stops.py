@@ -7,7 +7,7 @@ from enum import Enum
 from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.reach import Waiting, in_loop
-from kernelwright.metal.language.statements import Unfit
+from kernelwright.metal.language.statements import Form, Statement, Unfit
 
 
 class Answer(Enum):
@@ -81,18 +81,27 @@ class Stops:
             elif code.texts[i] in waiting.names:
                 raise Unfit(f"{code.texts[i]}, in which threads may wait")
         for where in _reached(code, body, functions):
-            self._refuse_spinning(where)
+            for i in range(*where):
+                if in_loop(code, i, where[0]):
+                    self._refuse_spin(i)
         self.calls.sort(key=lambda call: call.where[1])
 
-    def _refuse_spinning(self, where: Range) -> None:
-        """A thread in a loop that goes on when another one has done something waits, too.
+    def refuse_spinning(self, statements: Iterable[Statement]) -> None:
+        """Raises ``Unfit`` where a thread in a loop may go on only when another one has done something."""
+        for statement in statements:
+            for inner in statement.every():
+                if inner.form in (Form.FOR, Form.WHILE, Form.OPAQUE):
+                    for i in range(*inner.where):
+                        self._refuse_spin(i)
 
-        An atomic operation in a loop must be a statement of its own, whose answer nobody asks for.
-        """
-        code = self.code
-        for i in range(*where):
-            asked = code.texts[i - 1] not in (";", "{", "}", ")", "else")
-            if code.texts[i].startswith("atomic_") and code.text(i + 1) == "(" and asked and in_loop(code, i, where[0]):
+    def _refuse_spin(self, i: int) -> None:
+        """An atomic operation in a loop must be a statement of its own, whose answer nobody asks for."""
+        code, text = self.code, self.code.texts[i]
+        if text.startswith("atomic_") and code.text(i + 1) == "(":
+            begins = code.texts[i - 1] in (";", "{", "}", "else") or (
+                code.texts[i - 1] == ")" and code.text(code.match[i - 1] - 1) in ("if", "for", "while")
+            )
+            if not begins or not text.startswith(("atomic_fetch_", "atomic_store_", "atomic_thread_fence")):
                 raise Unfit("a loop that may wait for another thread")
 
     def _stop(self, i: int, own: set[str]) -> None:
