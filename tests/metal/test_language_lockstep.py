@@ -69,6 +69,7 @@ UNFIT = {
     "a barrier under what a function changed": f"uint k = 0; change(k); if (k == 0) {BARRIER}",
     "a barrier under what a function says": f"if (get(n) == 0) {BARRIER}",
     "a barrier under a count of its own in a step": f"uint k = 0; for (uint j = 0; j < t; j++) k++; if (k) {BARRIER}",
+    "a barrier under what threadgroup memory says": f"if (seen(n) == 0) {BARRIER}",
     "a barrier under what a template says": f"if (of(n) == 0) {BARRIER}",
     "a barrier under an answer": f"if (simd_any(in[i] > 0)) {BARRIER}",
     "a barrier in do": f"uint k = 0; do {{ {BARRIER} k++; }} while (k < n);",
@@ -112,6 +113,7 @@ void change(thread uint& k) { k++; }
 void set(thread float* x) { *x = 1; }
 uint get(constant uint& k) { return k; }
 uint twice(uint k) { return 2 * k; }
+uint seen(uint k) { threadgroup uint last; return last; }
 template <class T> uint of(T k) { return k; }
 void wait() { threadgroup_barrier(mem_flags::mem_none); }
 """

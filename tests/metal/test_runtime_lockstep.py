@@ -142,6 +142,15 @@ def test_a_function_cannot_change_what_all_threads_share(both_ways: BothWays) ->
         assert (y == 2).all()
 
 
+def test_an_operand_cannot_change_what_all_threads_share(both_ways: BothWays) -> None:
+    head = HEAD + "template <class T> float next(T&& k) { return k += 1; }"
+    source = head + NEIGHBOURS % ("uint k = 1; float y = simd_max(next(k));", "y + k")
+    for library in both_ways(source):
+        y = torch.zeros(64)
+        library.f(y, group_size=64)
+        assert (y == 4).all()
+
+
 def test_an_error_is_told_once_and_in_the_users_terms() -> None:
     with pytest.raises(metal.MetalCompileError) as caught:
         metal.compile_shader(HEAD + NEIGHBOURS % ("float y = nothing;", "y"))

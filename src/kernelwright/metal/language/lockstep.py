@@ -223,9 +223,11 @@ class _Writer:
         given = self._spelled((call.arguments[0],))
         if call.name in ("simd_any", "simd_all"):
             given = f"bool({given})"
-        inner = f"{self._bindings(self._locals.mentioned(*call.arguments[0]), set())} return {given};"
+        mentioned = self._locals.mentioned(*call.arguments[0])
+        copies, shadows = self._shadows(mentioned, f"b{number}")
+        inner = f"{shadows}{self._bindings(mentioned, set())} return {given};"
         brought = (
-            f"const auto kw_b{number} = kw::bring(kw_team, kw_simd, "
+            f"{copies}const auto kw_b{number} = kw::bring(kw_team, kw_simd, "
             f"[&](const kw::Place& kw_at, uint kw_thread) KW_STEP {{ {inner} }});"
         )
         rest = "".join(f", {self._spelled((argument,))}" for argument in call.arguments[1:])
@@ -306,13 +308,13 @@ class _Writer:
                 written.append(f"{constant}auto{mark} {variable.name} = {name}[kw_thread];")
         return " ".join(written)
 
-    def _shadows(self, mentioned: set[Variable]) -> tuple[str, str]:
+    def _shadows(self, mentioned: set[Variable], tag: str = "c") -> tuple[str, str]:
         """Constants in place of variables that are not a thread's own, in two blocks: they have the same names."""
         names = sorted(
             v.name for v in mentioned if v.sort is Sort.VALUE and v.level is not Level.THREAD and not v.fixed
         )
-        copies = "".join(f"const auto kw_c_{name} = {name}; " for name in names)
-        return copies, "".join(f"const auto {name} = kw_c_{name}; " for name in names)
+        copies = "".join(f"const auto kw_{tag}_{name} = {name}; " for name in names)
+        return copies, "".join(f"const auto {name} = kw_{tag}_{name}; " for name in names)
 
     # ---- text
 

@@ -23,8 +23,9 @@ class Plan:
     def __init__(
         self, code: Code, statements: Sequence[Statement], locals_: Locals, stops: Stops, functions: Sequence[Function]
     ):
+        body = (statements[0].first, statements[-1].last) if statements else (0, 0)
         self._code, self._locals, self._stops = code, locals_, stops
-        self._uniformity = Uniformity(code, locals_, stops, functions)
+        self._uniformity = Uniformity(code, body, locals_, stops, functions)
         self._statements, self._tail = with_tail(code, statements, stops)
         self.kept: list[Variable] = []
         """Variables of each thread that outlive a step."""

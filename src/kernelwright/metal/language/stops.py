@@ -80,7 +80,7 @@ class Stops:
                 self._stop(i, own)
             elif code.texts[i] in waiting.names:
                 raise Unfit(f"{code.texts[i]}, in which threads may wait")
-        for where in _reached(code, body, functions):
+        for where in reached(code, body, functions):
             for i in range(*where):
                 if in_loop(code, i, where[0]):
                     self._refuse_spin(i)
@@ -141,14 +141,14 @@ class Stops:
         return [call for call in self.calls if where[0] <= call.where[0] and call.where[1] <= where[1]]
 
 
-def _reached(code: Code, body: Range, functions: Iterable[Function]) -> list[Range]:
+def reached(code: Code, body: Range, functions: Iterable[Function]) -> list[Range]:
     """The body, and those of all functions that it may call."""
     known: dict[str, list[Range]] = {}
     for function in functions:
-        if found := function.body(code):
-            known.setdefault(code.texts[function.name], []).append(found)
-    reached = [body]
-    for where in reached:
+        if where := function.body(code):
+            known.setdefault(code.texts[function.name], []).append(where)
+    found = [body]
+    for where in found:
         for text in set(code.texts[slice(*where)]) & known.keys():
-            reached += known.pop(text)
-    return reached
+            found += known.pop(text)
+    return found

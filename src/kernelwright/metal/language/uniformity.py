@@ -1,11 +1,11 @@
 """For whom an expression has the same value: all threads of a threadgroup, of a SIMD-group, or each its own."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.locals import ASSIGNMENTS, Level, Locals, Sort
-from kernelwright.metal.language.stops import Answer, Call, Stops
+from kernelwright.metal.language.stops import Answer, Call, Stops, reached
 
 _TYPES = frozenset(
     f"{name}{count}"
@@ -24,12 +24,15 @@ PURE = _TYPES | {
 class Uniformity:
     """Levels of expressions, from those of the variables as they are known so far."""
 
-    def __init__(self, code: Code, locals_: Locals, stops: Stops, functions: Iterable[Function]):
+    def __init__(self, code: Code, body: Range, locals_: Locals, stops: Stops, functions: Sequence[Function]):
         self._code = code
+        called = {code.texts[i] for i in range(*body) if code.text(i + 1) in ("(", "<")}
         own: dict[str, bool] = {}
         for function in functions:
             name = code.texts[function.name]
-            own[name] = own.get(name, True) and _takes_numbers(code, function)
+            if name not in called:
+                continue
+            own[name] = own.get(name, True) and _takes_numbers(code, function, functions)
         self._pure = PURE.difference(own) | {name for name, pure in own.items() if pure}
         self._locals = locals_
         self._calls = {call.where[0]: call for call in stops.calls}
@@ -96,13 +99,16 @@ class Uniformity:
         return variable is not None and variable.pointer
 
 
-def _takes_numbers(code: Code, function: Function) -> bool:
+def _takes_numbers(code: Code, function: Function, functions: Sequence[Function]) -> bool:
     """Whether all that the function can see are numbers, so that nothing but a number can come of it."""
     for first, last in code.split(function.open + 1, function.close):
         words = [word for word in code.texts[first:last] if word not in ("const", "thread")]
         if len(words) > 2 or words[0] not in _TYPES:
             return False
-    return not function.owner
+    body = function.body(code)
+    if function.owner or body is None:
+        return False
+    return not any("threadgroup" in code.texts[slice(*where)] for where in reached(code, body, functions))
 
 
 def is_conditional(code: Code, statement: Range, call: Call) -> bool:
