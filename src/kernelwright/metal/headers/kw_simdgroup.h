@@ -36,6 +36,16 @@ template <class T> KW_FUNC T pick(const Lanes<T>& lanes, uint source, const char
   return value;
 }
 
+#ifndef __NVPTX__
+// The same in lockstep.
+template <class T> KW_FUNC T pick(const Brought<T>& all, uint lane, uint source) {
+  const bool there = source < all.lanes;
+  T value = all.value[there ? source : lane];
+  if (!there) __builtin_memset(&value, 0, sizeof(T));
+  return value;
+}
+#endif
+
 // A group of `width` neighbouring lanes, as a SIMD-group (32), a quad (4) or a part of either is.
 struct Segment {
   uint first, place, width;  // its first lane, where in it this thread is, how many lanes
@@ -188,11 +198,10 @@ KW_GROUP_FUNCTIONS(quad, kw::among_quad, 4u)
   template <class T> KW_FUNC kw::Brought<T> kw_all_simd_##name(const kw::Brought<T>& all) { \
     return kw::scan<kw::operation, inclusive>(all);                                  \
   }
-#define KW_SHUFFLE(name, parameter, from)                                                       \
+#define KW_SHUFFLE(name, parameter, from)                                                                  \
   template <class T> KW_FUNC T kw_of_simd_##name(const kw::Brought<T>& all, uint lane, ushort parameter) { \
-    const kw::Segment segment(lane, kw::simd_width);                                            \
-    const uint source = (from).lane;                                                            \
-    return all.value[source < all.lanes ? source : lane];                                       \
+    const kw::Segment segment(lane, kw::simd_width);                                                       \
+    return kw::pick(all, lane, from);                                                                      \
   }
 KW_REDUCTION(sum, Sum)
 KW_REDUCTION(product, Product)
@@ -205,9 +214,9 @@ KW_SCAN(prefix_inclusive_sum, Sum, true)
 KW_SCAN(prefix_exclusive_sum, Sum, false)
 KW_SCAN(prefix_inclusive_product, Product, true)
 KW_SCAN(prefix_exclusive_product, Product, false)
-KW_SHUFFLE(broadcast, source_lane, (kw::Source{source_lane, true}))
-KW_SHUFFLE(shuffle, source_lane, (kw::Source{source_lane, true}))
-KW_SHUFFLE(shuffle_xor, mask, (kw::Source{lane ^ mask, true}))
+KW_SHUFFLE(broadcast, source_lane, source_lane)
+KW_SHUFFLE(shuffle, source_lane, source_lane)
+KW_SHUFFLE(shuffle_xor, mask, lane ^ mask)
 KW_SHUFFLE(shuffle_down, delta, segment.down(delta))
 KW_SHUFFLE(shuffle_up, delta, segment.up(delta))
 KW_SHUFFLE(shuffle_rotate_down, delta, segment.rotated(delta))
