@@ -19,6 +19,7 @@ struct Team {
 template <class T> inline constexpr bool is_plain = is_scalar<T> || __is_pointer(T);
 template <class T, auto N> inline constexpr bool is_plain<metal::vec<T, N>> = true;
 template <class T, auto N> inline constexpr bool is_plain<metal::packed_vec<T, N>> = true;
+template <class T, int C, int R> inline constexpr bool is_plain<metal::matrix<T, C, R>> = true;
 template <class T, size_t N> inline constexpr bool is_plain<T[N]> = is_plain<T> && !__is_pointer(T);
 
 // A type that was not written: an error where it is a pointer, of which it is not known where it points.

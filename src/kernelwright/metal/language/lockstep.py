@@ -251,11 +251,10 @@ class _Writer:
         if len(names) != len(set(names)):
             raise Unfit("two variables of one name in one step")
         bindings = self._bindings(outside, modified)
-        returned = {v for v in outside & modified if v in self._kept} | {v for v in declared if v in self._kept}
+        changed = [v for v in self._kept if v in declared or (v in outside and v in modified)]
         after = " ".join(
-            f"kw::keep({self._kept[v]}[kw_thread], {v.name});" for v in sorted(returned, key=lambda v: self._kept[v])
-            if v.sort is not Sort.ARRAY or v in declared
-        )  # fmt: skip
+            f"kw::keep({self._kept[v]}[kw_thread], {v.name});" for v in changed if not self._is_in_place(v, declared)
+        )
         copies, shadows = self._shadows(outside)
         if step.stride is None:
             code = " ".join(map(self._piece, step.pieces)) if not step.tail else self._tail(step)
@@ -285,6 +284,11 @@ class _Writer:
             "const bool kw_in = kw_stride.has(kw_count); kw_more |= kw_in; "
             f"if (kw_in) {{ const {type_} {stride.name} = {type_}(kw_count); {body} }} {after} }} }}"
         )
+
+    def _is_in_place(self, variable: Variable, declared: set[Variable]) -> bool:
+        """Whether a step works in the memory that outlives it, and not on a copy: arrays, once they have values."""
+        first, last = self._locals.initialisers.get(variable, (0, 0))
+        return variable.sort is Sort.ARRAY and (variable not in declared or first == last)
 
     def _locals_of(self, step: Step) -> set[Variable]:
         """What code of the step declares."""
@@ -322,11 +326,7 @@ class _Writer:
         if piece.variable is None:
             returns = self._code.texts[piece.statement.first] == "return"  # not of a thread: see _tail
             return "return true;" if returns else self._spelled(piece.ranges)
-        if (
-            piece.variable in self._kept
-            and piece.variable.sort is Sort.ARRAY
-            and piece.initialiser[0] == piece.initialiser[1]
-        ):
+        if piece.variable in self._kept and self._is_in_place(piece.variable, {piece.variable}):
             return f"auto& {piece.variable.name} = {self._kept[piece.variable]}[kw_thread];"
         return f"{self._spelled(piece.ranges)};"
 
