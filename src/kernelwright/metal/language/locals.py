@@ -6,6 +6,7 @@ from enum import Enum, IntEnum
 
 from kernelwright.metal.language.declarations import SPACES, Function
 from kernelwright.metal.language.grammar import Code, Range
+from kernelwright.metal.language.kernels import Kernel
 from kernelwright.metal.language.statements import Form, Statement, Unfit, is_type_name
 
 
@@ -76,6 +77,13 @@ _NO_TYPE = frozenset({"return", "break", "continue", "else", "delete", "new", "t
 _BEFORE_UNARY = frozenset({"(", "[", "{", ",", ";", "?", ":", "return", "!", "~", "<", ">"}) | ASSIGNMENTS
 _OPERATORS = frozenset({"+", "-", "*", "/", "%", "&", "|", "^", "&&", "||", "==", "!=", "<=", ">=", "<<", "!"})
 _CHANGES_ARGUMENTS = frozenset({"modf", "frexp", "sincos"})
+
+_EACH_THREAD = frozenset(
+    {
+        "thread_position_in_grid", "thread_position_in_threadgroup", "thread_index_in_threadgroup",
+        "thread_index_in_simdgroup", "thread_index_in_quadgroup", "quadgroup_index_in_threadgroup",
+    }
+)  # fmt: skip
 
 
 class Locals:
@@ -298,3 +306,35 @@ class Locals:
 def _may_be_changed(parameter: list[str]) -> bool:
     """Whether what is passed for a parameter may be a variable of the caller that the function changes."""
     return not {"&", "&&", "*"}.isdisjoint(parameter) and {"device", "constant", "threadgroup"}.isdisjoint(parameter)
+
+
+def parameters_of(code: Code, kernel: Kernel) -> Iterable[tuple[Variable, Range]]:
+    """Each parameter of a kernel, and where it stands."""
+    ranges = [
+        r for r in code.split(kernel.function.open + 1, kernel.function.close) if code.texts[slice(*r)] != ["void"]
+    ]
+    for argument, where in zip(kernel.arguments, ranges, strict=True):
+        words = code.texts[slice(*where)]
+        given = argument.kind not in ("buffer", "threadgroup")
+        reference = "&" in words and not given
+        level = Level.GROUP
+        if argument.kind in _EACH_THREAD:
+            level = Level.THREAD
+        elif argument.kind == "simdgroup_index_in_threadgroup":
+            level = Level.SIMD
+        constant = argument.address_space == "constant"
+        if reference and not constant:
+            level = Level.THREAD
+        yield (
+            Variable(
+                argument.name,
+                Sort.REFERENCE if reference else Sort.VALUE,
+                level,
+                pointer=not given and not reference,
+                constant=constant,
+                fixed=given and "const" in words,
+                attribute=f"KW_{argument.kind.upper()}" if level is not Level.GROUP and given else "",
+                parameter=True,
+            ),
+            where,
+        )

@@ -16,19 +16,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from kernelwright.metal.language.declarations import Function
 from kernelwright.metal.language.grammar import Code, Range
 from kernelwright.metal.language.kernels import Kernel, parameter_name
-from kernelwright.metal.language.locals import Level, Locals, Sort, Variable
+from kernelwright.metal.language.locals import Level, Locals, Sort, Variable, parameters_of
 from kernelwright.metal.language.plan import Plan
 from kernelwright.metal.language.reach import Waiting
 from kernelwright.metal.language.statements import Form, Unfit, parse_block
 from kernelwright.metal.language.steps import Bring, Control, Guard, Node, Once, Piece, Simds, Step
 from kernelwright.metal.language.stops import Answer, Call, Stops
 
-_EACH_THREAD = frozenset(
-    {
-        "thread_position_in_grid", "thread_position_in_threadgroup", "thread_index_in_threadgroup",
-        "thread_index_in_simdgroup", "thread_index_in_quadgroup", "quadgroup_index_in_threadgroup",
-    }
-)  # fmt: skip
 _MOST_KEPT = 64
 """Variables of each thread: ``KW_KEPT_BYTES`` has room for no more."""
 PREFIX = "kw_lockstep_"
@@ -47,44 +41,12 @@ def in_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiti
     if any(code.texts[other.name] == kernel.name and other.body(code) for other in others):
         raise Unfit("another function of the same name, perhaps a specialisation")
     stops = Stops(code, (first, last), others, waiting)
-    parameters = list(_parameters(code, kernel))
+    parameters = list(parameters_of(code, kernel))
     statements = parse_block(code, first, last)
     stops.refuse_spinning(statements)
     locals_ = Locals(code, statements, [variable for variable, _ in parameters], functions)
     plan = Plan(code, statements, locals_, stops, others)
     return _Writer(code, kernel, parameters, locals_, stops, plan).function()
-
-
-def _parameters(code: Code, kernel: Kernel) -> Iterable[tuple[Variable, Range]]:
-    """Each parameter and where it stands."""
-    ranges = [
-        r for r in code.split(kernel.function.open + 1, kernel.function.close) if code.texts[slice(*r)] != ["void"]
-    ]
-    for argument, where in zip(kernel.arguments, ranges, strict=True):
-        words = code.texts[slice(*where)]
-        given = argument.kind not in ("buffer", "threadgroup")
-        reference = "&" in words and not given
-        level = Level.GROUP
-        if argument.kind in _EACH_THREAD:
-            level = Level.THREAD
-        elif argument.kind == "simdgroup_index_in_threadgroup":
-            level = Level.SIMD
-        constant = argument.address_space == "constant"
-        if reference and not constant:
-            level = Level.THREAD
-        yield (
-            Variable(
-                argument.name,
-                Sort.REFERENCE if reference else Sort.VALUE,
-                level,
-                pointer=not given and not reference,
-                constant=constant,
-                fixed=given and "const" in words,
-                attribute=f"KW_{argument.kind.upper()}" if level is not Level.GROUP and given else "",
-                parameter=True,
-            ),
-            where,
-        )
 
 
 class _Writer:

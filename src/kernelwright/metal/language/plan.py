@@ -162,7 +162,7 @@ class Plan:
             raise Unfit("a statement that lockstep does not know, with a barrier")
         if loop and self._stops.any((statement.first, statement.parts[0].first)):
             raise Unfit("a loop whose condition waits")
-        if self._uniformity.level(statement.condition) > level or not self._is_harmless(statement.condition):
+        if self._uniformity.level(statement.condition) > level or self._locals.modified(*statement.condition):
             raise Unfit("a barrier where not all threads need to come")
         start: list[Piece] = []
         if statement.start is not None and statement.start.last > statement.start.first + 1:
@@ -348,6 +348,3 @@ class Plan:
         if self._code.match[opening] + 2 != statement.last:
             raise Unfit("a barrier in an expression")
         return True
-
-    def _is_harmless(self, condition: Range) -> bool:
-        return not self._locals.modified(*condition)
