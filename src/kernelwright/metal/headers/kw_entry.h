@@ -169,8 +169,9 @@ struct Entry<Function, Given, void (*)(A...), metal::integer_sequence<size_t, I.
     while (next_turn(fiber));
   }
 
-  // Threads that never wait: one after the other, or several at once where the compiler finds a way. They promise not
-  // to touch each other's memory: between threads without a barrier anything else is a race.
+  // Threads that never wait: one after the other, or several at once where the compiler finds a way. They do not touch
+  // each other's memory, or it is a race, but the compiler must find that out itself: told so (assume_safety), it takes
+  // a variable in memory, an array with a computed index, for one of all threads.
   static void run_row(const KwLaunch* launch, const KwRow* row) {
     const KwGroup* group = this_fiber()->group;
     void* const memory[count + 1] = {memory_of(Given.list[I], group)..., nullptr};
@@ -183,7 +184,7 @@ struct Entry<Function, Given, void (*)(A...), metal::integer_sequence<size_t, I.
     at.position[2] = row->z;
     const uint before = (row->z * row->size[1] + row->y) * row->size[0];
     const uint first = row->first, last = row->last;
-#pragma clang loop vectorize(assume_safety)
+#pragma clang loop vectorize(enable)
     for (uint x = first; x < last; x++) {
       at.position[0] = x;
       at.thread = before + x;

@@ -115,12 +115,14 @@ KW_FUNC Place place_of(const Team& team, const Simd& simd) {
 // The attributes of a function that stands for code of a thread.
 #define KW_STEP __attribute__((always_inline))
 
+// Loops over threads, as in Entry::run_row, may not claim that threads have nothing in common: see there.
+
 // What the lanes of a SIMD-group bring to an operation: the values of `of(place, thread)`.
 template <class F> KW_FUNC auto bring(const Team& team, const Simd& simd, F of) {
   Brought<__decay(decltype(of(team.at, 0u)))> all;
   all.lanes = simd.lanes();
   for (LaneRow row = simd.first_row(team); row.first < simd.last; simd.next_row(team, row)) {
-#pragma clang loop vectorize(assume_safety) interleave_count(1) unroll(disable)
+#pragma clang loop vectorize(enable) interleave_count(1) unroll(disable)
     for (uint i = 0; i < row.count; i++) all.value[row.lane + i] = of(place_of(team, row, i), row.first + i);
   }
   return all;
@@ -158,7 +160,7 @@ using LockstepOf = Lockstep<Function, Given, decltype(Function), typename Lockst
 #define KW_SIMD const ::kw::Simd kw_simd(kw_team, kw_s);
 #define KW_THREADS                                                                                                     \
   for (::kw::LaneRow kw_row = kw_simd.first_row(kw_team); kw_row.first < kw_simd.last; kw_simd.next_row(kw_team, kw_row))  \
-    _Pragma("clang loop vectorize(assume_safety) interleave_count(1) unroll(disable)") for (uint kw_i = 0; kw_i < kw_row.count; kw_i++)
+    _Pragma("clang loop vectorize(enable) interleave_count(1) unroll(disable)") for (uint kw_i = 0; kw_i < kw_row.count; kw_i++)
 #define KW_THREAD                                                                                                      \
   const ::kw::Place kw_at = ::kw::place_of(kw_team, kw_row, kw_i);                                                     \
   const uint kw_thread = kw_row.first + kw_i;
