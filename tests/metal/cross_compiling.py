@@ -50,10 +50,11 @@ def runtime_sources() -> list[Path]:
     return sorted(build.RUNTIME.glob("*.cpp"))
 
 
-def compile_program(toolchain: Toolchain, folder: Path, source: str, *, checked: bool) -> Path:
+def compile_program(toolchain: Toolchain, folder: Path, source: str, *, checked: bool, lockstep: bool = False) -> Path:
     """Translates Metal and compiles it as a library's object file. Raises ``CompilerFailed``."""
     tokens = tokenize(preprocess(source, toolchain, file="kernels.metal"), "kernels.metal")
-    translated = language.translate(tokens, constants={}).text
-    code = folder / f"program{'-checked' if checked else ''}{''.join(toolchain.target.native)}.o"
+    translated = language.translate(tokens, constants={}, lockstep=lockstep).text
+    kind = "-checked" if checked else "-lockstep" if lockstep else ""
+    code = folder / f"program{kind}{''.join(toolchain.target.native)}.o"
     build.Builder(toolchain, checked).compile(translated, code)
     return code

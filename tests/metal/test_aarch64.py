@@ -23,7 +23,8 @@ NAMES = ("reverse", "registers", "product", "turns", "types", "past_end", "race"
 ADDRESS_SPACE = "0x200000000"  # 8 GiB: the emulator keeps a record of each page that is reserved
 LINK_SECONDS = 20.0
 PROCESSORS = {"oldest": (), "neoverse": ("-mcpu=neoverse-v1",)}  # without and with half arithmetic and SVE
-BUILDS = pytest.mark.parametrize("build", [*PROCESSORS, "checked"])
+LOCKSTEP = {"lockstep": (), "lockstep neoverse": PROCESSORS["neoverse"]}  # the others run on fibers
+BUILDS = pytest.mark.parametrize("build", [*PROCESSORS, *LOCKSTEP, "checked"])
 PAGES = pytest.mark.parametrize("pages", [4096, 16384, 65536])
 ORDERS = pytest.mark.parametrize("order", list(Order), ids=lambda order: order.name.lower())
 
@@ -118,14 +119,14 @@ def machine(emulator: str, toolchain: Toolchain, tmp_path_factory: pytest.TempPa
     objects = compile_all(toolchain, folder, [HERE / "driver.c", *runtime_sources()])
 
     def linked(build: str, runtime: list[Path] = objects) -> Path:
-        target = replace(toolchain.target, native=PROCESSORS.get(build, ()))
+        target = replace(toolchain.target, native=(PROCESSORS | LOCKSTEP).get(build, ()))
         compiler, driver = replace(toolchain, target=target), folder / f"driver-{build.replace(' ', '-')}"
-        program = compile_program(compiler, folder, KERNELS, checked=build == "checked")
+        program = compile_program(compiler, folder, KERNELS, checked=build == "checked", lockstep=build in LOCKSTEP)
         link([*toolchain.linker, str(program), *map(str, runtime), "-o", str(driver)])
         return driver
 
     with ThreadPoolExecutor(4) as pool:
-        builds = (*PROCESSORS, "checked")
+        builds = (*PROCESSORS, *LOCKSTEP, "checked")
         programs = dict(zip(builds, pool.map(linked, builds), strict=True))
     (parking,) = compile_all(toolchain, tmp_path_factory.mktemp("mac"), [RUNTIME / "parking.cpp"], "-U__linux__")
     others = [code for code in objects if code.name != parking.name]

@@ -216,3 +216,24 @@ def test_a_forked_process_has_workers_of_its_own() -> None:
         library.k(out, group_size=64)
         os._exit(0 if out[-1] == 4096 and out[0] == 1 else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "float v[4] = {in[i], float(i), 2, 3}; out[i] = v[n[i]];",
+        "float4 v = float4(in[i], float(i), 2, 3); out[i] = v[n[i] & 3];",
+        "float4 v = float4(in[i], float(i), 2, 3); out[i] = v[n[0]];",
+        "float v[4] = {0, 0, 0, 0}; v[n[i] & 3] = in[i]; out[i] = v[n[0]];",
+    ],
+    ids=["array", "vector", "vector at one index", "array written"],
+)
+@pytest.mark.parametrize("waits", [False, True], ids=["in rows", "in lockstep"])
+def test_threads_have_arrays_of_their_own(value: str, waits: bool) -> None:
+    """Several threads may run at once in vector code; what is indexed lies in memory, one piece for each of them."""
+    barrier = "threadgroup_barrier(mem_flags::mem_none);" if waits else ""
+    parameters = "device float* out, device const float* in, constant int* n, uint i [[thread_position_in_grid]]"
+    library = compiled(f"kernel void f({parameters}) {{ {barrier} {value} }}")
+    x, n, out = 3 * torch.arange(64.0), torch.ones(64, dtype=torch.int32), torch.zeros(64)
+    library.f(out, x, n, threads=64, group_size=64)
+    assert out.tolist() == (x.tolist() if "in[i];" in value else list(range(64)))

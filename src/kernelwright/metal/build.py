@@ -5,6 +5,7 @@ a program then costs one run of the compiler over its own text and one of the li
 """
 
 import ctypes
+import os
 import platform
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,8 @@ from kernelwright.metal.preprocess import HEADERS
 from kernelwright.metal.toolchain import Toolchain, run
 
 RUNTIME = Path(__file__).parent / "runtime"
+LOCKSTEP = "KERNELWRIGHT_METAL_LOCKSTEP"
+"""Environment variable: ``0`` lets all kernels whose threads wait run on fibers."""
 
 LANGUAGE = (
     "-x", "c++", "-std=c++17", "-nostdinc", "-fdeclspec", "-fno-exceptions", "-fno-rtti",
@@ -80,6 +83,11 @@ class Builder:
         """Names everything but a program's own text that its machine code depends on."""
         machine = _processor() if not self.checked else platform.machine()
         return disk.key(self.toolchain, self.flags, machine, sources_digest(HEADERS), str(HEADERS), PRELUDE, PROGRAM)
+
+    @property
+    def lockstep(self) -> bool:
+        """Checked programs watch each thread on a fiber of its own."""
+        return not self.checked and os.environ.get(LOCKSTEP, "1") != "0"
 
     def program(self, text: str, folder: Path) -> Path:
         """Compiles translated ``text`` into ``folder/program.so``. Raises ``CompilerFailed``."""

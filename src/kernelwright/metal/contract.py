@@ -1,6 +1,7 @@
 """What the parts of the Metal room hand to each other. Imports no torch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -79,3 +80,5 @@ class Translation:
     text: str
     """Expects ``kw_prelude.h`` before it. Line markers keep the user's files and lines."""
     kernels: tuple[KernelSignature, ...]
+    lockstep: Mapping[str, "Place"] = field(default_factory=dict[str, "Place"])
+    """The kernels that have a second form, in lockstep, and where that stands. The compiler may still reject it."""

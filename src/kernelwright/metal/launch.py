@@ -86,6 +86,7 @@ class KwKernel(ctypes.Structure):
         ("name", ctypes.c_char_p),
         ("run_threads", ctypes.c_void_p),
         ("run_row", ctypes.c_void_p),
+        ("run_lockstep", ctypes.c_void_p),
         ("arguments", ctypes.POINTER(KwArgumentInfo)),
         ("argument_count", ctypes.c_int),
         ("max_threads", ctypes.c_uint32),

@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 
 from kernelwright.metal import cache, language, strict
 from kernelwright.metal.build import Builder, sources_digest
-from kernelwright.metal.contract import Diagnostic, KernelArgument, KernelSignature, Severity
+from kernelwright.metal.contract import Diagnostic, KernelArgument, KernelSignature, Severity, Translation
 from kernelwright.metal.errors import MetalCompileError
-from kernelwright.metal.language.tokens import Place, SourceError, tokenize
+from kernelwright.metal.language.tokens import Place, SourceError, Token, tokenize
 from kernelwright.metal.preprocess import preprocess
 from kernelwright.metal.toolchain import CompilerFailed, Toolchain, find
 
@@ -43,6 +43,11 @@ class Backend(Protocol):
     @property
     def identity(self) -> str:
         """Names everything but a program's own text that its code depends on."""
+        ...
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether kernels get a second form, in which all threads take each step together, where that is possible."""
         ...
 
     @property
@@ -97,7 +102,9 @@ def build(
             raise MetalCompileError(_with_lines(error.diagnostics, source, file)) from None
         _write_record(folder, found, _with_lines(warnings, source, file))
 
-    folder = cache.entry("programs", cache.key(builder.identity, _translator(), text, *choice.key), make)
+    folder = cache.entry(
+        "programs", cache.key(builder.identity, builder.lockstep, _translator(), text, *choice.key), make
+    )
     found, warnings = _read_record(folder)
     (library,) = (path for path in folder.glob("program.*") if path.suffix != ".json")
     return Program(library, found, warnings, builder.toolchain, checked)
@@ -107,21 +114,46 @@ def _compile(
     text: str, choice: Choice, builder: Backend, folder: Path, file: str
 ) -> tuple[tuple[KernelSignature, ...], tuple[Diagnostic, ...]]:
     """Preprocessed text into ``folder``: rules of the language first, then translation, then the compiler."""
+
+    def translated(tokens: list[Token], without: Collection[str] = ()) -> Translation:
+        return language.translate(
+            tokens, constants=choice.constants, kernels=choice.kernels, backend=builder.device,
+            lockstep=builder.lockstep, without=without,
+        )  # fmt: skip
+
     try:
         tokens = tokenize(text, file)
         diagnostics = strict.check(tokens)
         if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
             raise MetalCompileError(diagnostics)
-        translation = language.translate(
-            tokens, constants=choice.constants, kernels=choice.kernels, backend=builder.device
-        )
+        translation = translated(tokens)
     except SourceError as error:
         raise MetalCompileError([Diagnostic(Severity.ERROR, error.message, error.place)]) from None
+    without: set[str] = set()
     try:
-        builder.program(translation.text, folder)
+        while (rejected := _rejected(builder, translation, folder)) is not None:
+            without |= rejected
+            translation = translated(tokenize(text, file), without)
     except CompilerFailed as error:
         raise MetalCompileError((*diagnostics, *_explained(error))) from None
     return translation.kernels, diagnostics
+
+
+def _rejected(builder: Backend, translation: Translation, folder: Path) -> set[str] | None:
+    """Compiles; the kernels whose form in lockstep the compiler did not take, ``None`` where all is well.
+
+    Where it does not say which, all that have one: what is wrong is then said about the programs without. Raises
+    ``CompilerFailed`` where no kernel has one.
+    """
+    try:
+        builder.program(translation.text, folder)
+    except CompilerFailed as error:
+        if not translation.lockstep:
+            raise
+        places = translation.lockstep.items()
+        found = {name for name, place in places if f"{place.file}:{place.line}:" in error.stderr}
+        return found or set(translation.lockstep)
+    return None
 
 
 def _explained(error: CompilerFailed) -> tuple[Diagnostic, ...]:

@@ -6,6 +6,7 @@
 #define KW_SIMD_WIDTH 32
 #define KW_MAX_THREADS 1024      // threads in a threadgroup, on every Apple GPU family
 #define KW_STACK_BYTES (1u << 17)
+#define KW_KEPT_BYTES (1ul << 26)  // for 64 variables of 1 KiB of each thread
 
 typedef unsigned int kw_u32;
 typedef unsigned long kw_u64;
@@ -80,6 +81,9 @@ struct KwKernel {
   void (*run_threads)(struct KwFiber*);
   // Runs one row of a threadgroup, for kernels whose threads never wait for each other; else null.
   void (*run_row)(const struct KwLaunch*, const struct KwRow*);
+  // Runs all threads of a threadgroup in lockstep, in ascending order; null: cannot be done. Returns 0 where this
+  // threadgroup has to run on fibers: it has not begun then.
+  int (*run_lockstep)(struct KwFiber*);
   const struct KwArgumentInfo* arguments;
   int argument_count;
   kw_u32 max_threads;    // [[max_total_threads_per_threadgroup(n)]], 0: not given

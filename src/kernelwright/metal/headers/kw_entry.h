@@ -1,5 +1,6 @@
 // How a kernel is called: its parameters bound to what a launch gives. The translation writes one line for each kernel:
 //   KW_KERNEL(number, "host name", &function, max_threads, waits, {kind, index}, ...)   with one pair per parameter.
+// KW_KERNEL_LOCKSTEP has one more argument behind the function: its form in lockstep, see kw_lockstep.h.
 #pragma once
 
 #ifdef KW_CHECKED
@@ -168,8 +169,9 @@ struct Entry<Function, Given, void (*)(A...), metal::integer_sequence<size_t, I.
     while (next_turn(fiber));
   }
 
-  // Threads that never wait: one after the other, or several at once where the compiler finds a way. They promise not
-  // to touch each other's memory: between threads without a barrier anything else is a race.
+  // Threads that never wait: one after the other, or several at once where the compiler finds a way. They do not touch
+  // each other's memory, or it is a race, but the compiler must find that out itself: told so (assume_safety), it takes
+  // a variable in memory, an array with a computed index, for one of all threads.
   static void run_row(const KwLaunch* launch, const KwRow* row) {
     const KwGroup* group = this_fiber()->group;
     void* const memory[count + 1] = {memory_of(Given.list[I], group)..., nullptr};
@@ -182,7 +184,7 @@ struct Entry<Function, Given, void (*)(A...), metal::integer_sequence<size_t, I.
     at.position[2] = row->z;
     const uint before = (row->z * row->size[1] + row->y) * row->size[0];
     const uint first = row->first, last = row->last;
-#pragma clang loop vectorize(assume_safety)
+#pragma clang loop vectorize(enable)
     for (uint x = first; x < last; x++) {
       at.position[0] = x;
       at.thread = before + x;
@@ -200,14 +202,15 @@ template <auto Function, const Arguments& Given>
 using EntryOf = Entry<Function, Given, decltype(Function), typename Parameters<decltype(Function)>::indices>;
 
 // Which of the two ways a kernel takes; only that one is compiled.
-template <class E, bool waits> constexpr KwKernel kernel_record(const char* name, kw_u32 max_threads) {
+template <class E, bool waits>
+constexpr KwKernel kernel_record(const char* name, kw_u32 max_threads, int (*run_lockstep)(KwFiber*) = nullptr) {
 #ifdef KW_CHECKED
   constexpr bool fibers = true;
 #else
   constexpr bool fibers = waits;
 #endif
-  if constexpr (fibers) return {name, &E::run_threads, nullptr, E::described, E::count, max_threads};
-  else return {name, nullptr, &E::run_row, E::described, E::count, max_threads};
+  if constexpr (fibers) return {name, &E::run_threads, nullptr, run_lockstep, E::described, E::count, max_threads};
+  else return {name, nullptr, &E::run_row, nullptr, E::described, E::count, max_threads};
 }
 }  // namespace kw
 
@@ -216,4 +219,11 @@ template <class E, bool waits> constexpr KwKernel kernel_record(const char* name
   static constexpr auto kw_function_##number = function;                                                              \
   extern "C" __attribute__((visibility("default"), used)) KwKernel kw_kernel_##number =                                \
       ::kw::kernel_record<::kw::EntryOf<kw_function_##number, kw_arguments_##number>, waits>(host_name, max_threads);
+#define KW_KERNEL_LOCKSTEP(number, host_name, function, lockstep, max_threads, waits, ...)                             \
+  static constexpr ::kw::Arguments kw_arguments_##number = {{__VA_ARGS__}};                                            \
+  static constexpr auto kw_function_##number = function;                                                              \
+  static constexpr auto kw_lockstep_##number = lockstep;                                                              \
+  extern "C" __attribute__((visibility("default"), used)) KwKernel kw_kernel_##number =                                \
+      ::kw::kernel_record<::kw::EntryOf<kw_function_##number, kw_arguments_##number>, waits>(                           \
+          host_name, max_threads, &::kw::LockstepOf<kw_lockstep_##number, kw_arguments_##number>::run);
 #endif

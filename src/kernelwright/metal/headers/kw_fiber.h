@@ -11,6 +11,7 @@ struct KwGroup {
   kw_u32 size[3];                     // its threads; fewer than KwLaunch.group at the edge of the grid
   kw_u32 threads;
   const unsigned short* order;        // which thread has the n-th turn; null: thread n
+  unsigned char* kept;                // KW_KEPT_BYTES for what threads in lockstep keep, see kw_lockstep.h
 };
 
 // A fiber is a stack on which threads of one threadgroup run, one after the other until one has to wait. Its record

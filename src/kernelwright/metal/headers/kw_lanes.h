@@ -135,16 +135,20 @@ template <class T> KW_FUNC Lanes<T> meet(const T& value, uint flags, const char*
 
 #define KW_ONCE static __attribute__((noinline))
 
-// The values of all lanes combined: halves, then quarters, ... as neighbours on a GPU do it. The first thread to ask
-// computes it for all.
+// The values of all lanes combined: halves, then quarters, ... as neighbours on a GPU do it. What it gives is value[0].
+template <class F, class T> KW_FUNC void fold_halves(T (&value)[simd_width]) {
+#pragma clang loop unroll(full)
+  for (uint half = simd_width / 2; half; half /= 2)
+    for (uint i = 0; i < half; i++) value[i] = F::of(value[i], value[i + half]);
+}
+
+// The first thread to ask computes it for all.
 template <class F, class T> KW_ONCE void fold_all(KwExchange* exchange) {
   const Lanes<T> lanes{exchange, 0};
   T value[simd_width];
   if (exchange->lanes == all_lanes) {
     for (uint i = 0; i < simd_width; i++) value[i] = lanes[i];
-#pragma clang loop unroll(full)
-    for (uint half = simd_width / 2; half; half /= 2)
-      for (uint i = 0; i < half; i++) value[i] = F::of(value[i], value[i + half]);
+    fold_halves<F>(value);
   } else {
     uint rest = exchange->lanes;
     value[0] = lanes[__builtin_ctz(rest)];
@@ -177,6 +181,35 @@ template <class F, bool inclusive, class T> KW_FUNC T scan(const Lanes<T>& lanes
   T value;
   __builtin_memcpy(&value, lanes.exchange->result + lanes.lane * sizeof(T), sizeof(T));
   return value;
+}
+
+// The same for kernels in lockstep (kw_lockstep.h): what the lanes brought to an operation, the first `lanes` of them.
+template <class T> struct Brought {
+  T value[simd_width];
+  uint lanes;
+};
+template <class F, class T> KW_ONCE T fold(const Brought<T>& all) {
+  if (all.lanes == simd_width) {
+    T value[simd_width];
+    __builtin_memcpy(value, all.value, sizeof value);
+    fold_halves<F>(value);
+    return value[0];
+  }
+  T value = all.value[0];
+#pragma clang loop unroll(disable)
+  for (uint i = 1; i < all.lanes; i++) value = F::of(value, all.value[i]);
+  return value;
+}
+template <class F, bool inclusive, class T> KW_ONCE Brought<T> scan(const Brought<T>& all) {
+  Brought<T> result;
+  T value = F::template identity<T>();
+#pragma clang loop unroll(disable)
+  for (uint i = 0; i < all.lanes; i++) {
+    const T next = F::of(value, all.value[i]);
+    result.value[i] = inclusive ? next : value;
+    value = next;
+  }
+  return result;
 }
 
 KW_FUNC uint bad_shuffle(uint source, uint line, const char* file, const char* name) {

@@ -22,3 +22,4 @@
 #include "kw_builtins.h"
 #include "kw_sync.h"
 #include "kw_entry.h"
+#include "kw_lockstep.h"

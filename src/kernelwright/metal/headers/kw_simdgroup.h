@@ -36,6 +36,16 @@ template <class T> KW_FUNC T pick(const Lanes<T>& lanes, uint source, const char
   return value;
 }
 
+#ifndef __NVPTX__
+// The same in lockstep.
+template <class T> KW_FUNC T pick(const Brought<T>& all, uint lane, uint source) {
+  const bool there = source < all.lanes;
+  T value = all.value[there ? source : lane];
+  if (!there) __builtin_memset(&value, 0, sizeof(T));
+  return value;
+}
+#endif
+
 // A group of `width` neighbouring lanes, as a SIMD-group (32), a quad (4) or a part of either is.
 struct Segment {
   uint first, place, width;  // its first lane, where in it this thread is, how many lanes
@@ -178,4 +188,52 @@ KW_GROUP_FUNCTIONS(quad, kw::among_quad, 4u)
 #undef KW_SHUFFLE
 #undef KW_SCAN
 #undef KW_REDUCTION
+
+#ifndef __NVPTX__
+// For kernels in lockstep: kw_all_simd_sum(what all lanes brought), once for a SIMD-group, and for shuffles
+// kw_of_simd_shuffle(what all lanes brought, lane, ...), for each lane.
+#define KW_REDUCTION(name, operation) \
+  template <class T> KW_FUNC T kw_all_simd_##name(const kw::Brought<T>& all) { return kw::fold<kw::operation>(all); }
+#define KW_SCAN(name, operation, inclusive)                                          \
+  template <class T> KW_FUNC kw::Brought<T> kw_all_simd_##name(const kw::Brought<T>& all) { \
+    return kw::scan<kw::operation, inclusive>(all);                                  \
+  }
+#define KW_SHUFFLE(name, parameter, from)                                                                  \
+  template <class T> KW_FUNC T kw_of_simd_##name(const kw::Brought<T>& all, uint lane, ushort parameter) { \
+    const kw::Segment segment(lane, kw::simd_width);                                                       \
+    return kw::pick(all, lane, from);                                                                      \
+  }
+KW_REDUCTION(sum, Sum)
+KW_REDUCTION(product, Product)
+KW_REDUCTION(min, Smallest)
+KW_REDUCTION(max, Largest)
+KW_REDUCTION(and, AllBits)
+KW_REDUCTION(or, AnyBits)
+KW_REDUCTION(xor, OddBits)
+KW_SCAN(prefix_inclusive_sum, Sum, true)
+KW_SCAN(prefix_exclusive_sum, Sum, false)
+KW_SCAN(prefix_inclusive_product, Product, true)
+KW_SCAN(prefix_exclusive_product, Product, false)
+KW_SHUFFLE(broadcast, source_lane, source_lane)
+KW_SHUFFLE(shuffle, source_lane, source_lane)
+KW_SHUFFLE(shuffle_xor, mask, lane ^ mask)
+KW_SHUFFLE(shuffle_down, delta, segment.down(delta))
+KW_SHUFFLE(shuffle_up, delta, segment.up(delta))
+KW_SHUFFLE(shuffle_rotate_down, delta, segment.rotated(delta))
+KW_SHUFFLE(shuffle_rotate_up, delta, segment.rotated(kw::simd_width - delta % kw::simd_width))
+template <class T> KW_FUNC T kw_all_simd_broadcast_first(const kw::Brought<T>& all) { return all.value[0]; }
+KW_FUNC bool kw_all_simd_any(const kw::Brought<bool>& all) {
+  bool any = false;
+  for (uint i = 0; i < all.lanes; i++) any |= all.value[i];
+  return any;
+}
+KW_FUNC bool kw_all_simd_all(const kw::Brought<bool>& all) {
+  bool every = true;
+  for (uint i = 0; i < all.lanes; i++) every &= all.value[i];
+  return every;
+}
+#undef KW_SHUFFLE
+#undef KW_SCAN
+#undef KW_REDUCTION
+#endif
 }  // namespace metal

@@ -1,6 +1,6 @@
 """A Metal program as C++: the passes in their order, and what is emitted for each kernel."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -16,9 +16,11 @@ from kernelwright.metal.language.instantiations import KernelInstantiation, find
 from kernelwright.metal.language.integers import evaluate, named_integers
 from kernelwright.metal.language.kernels import Kernel, find_kernels
 from kernelwright.metal.language.literals import translate_literals
+from kernelwright.metal.language.lockstep import PREFIX, in_lockstep
 from kernelwright.metal.language.reach import Waiting
+from kernelwright.metal.language.statements import Unfit
 from kernelwright.metal.language.storage import translate_storage
-from kernelwright.metal.language.tokens import Token, text_of
+from kernelwright.metal.language.tokens import Place, Token, text_of
 
 _NO_CONSTANTS: Mapping[str | int, Value] = MappingProxyType({})
 _MOST_NAMED = 20
@@ -31,12 +33,15 @@ def translate(
     constants: Mapping[str | int, Value] = _NO_CONSTANTS,
     kernels: Collection[str] | None = None,
     backend: Literal["cpu", "nvptx"] = "cpu",
+    lockstep: bool = False,
+    without: Collection[str] = (),
 ) -> Translation:
     """C++ for preprocessed Metal, and the kernels in it.
 
     ``constants``: values of function constants by name or index. ``kernels``: host names of those to export; all,
-    where it is ``None``. The tokens are edited in place, and every one stays on its line. Raises ``SourceError`` where
-    the program cannot be understood, ``ValueError`` for a function constant or a kernel that does not exist.
+    where it is ``None``. ``lockstep``: kernels that can run in lockstep get that form, too, except those named in
+    ``without``. The tokens are edited in place, and every one stays on its line. Raises ``SourceError`` where the
+    program cannot be understood, ``ValueError`` for a function constant or a kernel that does not exist.
     """
     translate_literals(tokens)
     translate_directives(tokens, backend)
@@ -60,8 +65,25 @@ def translate(
     if kernels is not None:
         entries = _chosen(code, entries, kernels)
     entries.sort(key=lambda entry: entry.position)
-    signatures = tuple(entry.emit(code, number, integers) for number, entry in enumerate(entries))
-    return Translation(text_of(tokens), signatures)
+    forms: dict[str, Place] = {}
+    for kernel in dict.fromkeys(entry.kernel for entry in entries if lockstep and entry.waits):
+        if kernel.name not in without and (place := _add_lockstep(code, kernel, functions, waiting)):
+            forms[kernel.name] = place
+    signatures = tuple(
+        entry.emit(code, number, integers, lockstep=entry.kernel.name in forms) for number, entry in enumerate(entries)
+    )
+    return Translation(text_of(tokens), signatures, forms)
+
+
+def _add_lockstep(code: Code, kernel: Kernel, functions: Sequence[Function], waiting: Waiting) -> Place | None:
+    """Writes the kernel's form in lockstep behind the kernel, where it has one; says where."""
+    try:
+        text = in_lockstep(code, kernel, functions, waiting)
+    except Unfit:
+        return None
+    last = code.match[kernel.function.end]
+    code.append(last, text)
+    return code.place(last)
 
 
 class _Entry:
@@ -79,14 +101,17 @@ class _Entry:
         self.replaced: Range | None = None
         """What the entry stands in place of."""
 
-    def emit(self, code: Code, number: int, integers: Mapping[str, int]) -> KernelSignature:
+    def emit(self, code: Code, number: int, integers: Mapping[str, int], *, lockstep: bool) -> KernelSignature:
         """Writes the line that exports the kernel as ``kw_kernel_<number>``."""
         arguments = self.kernel.arguments
         described = "".join(f", {{{_kind(argument)}, {argument.index}}}" for argument in arguments)
         bound = evaluate(self.max_threads.split(), integers) if self.max_threads else 0
+        pointer = self._pointer(code)
+        if lockstep:
+            pointer += f", {self._lockstep_pointer(code)}"
         line = (
-            f' KW_KERNEL({number}, "{self.host_name}", {self._pointer(code)}, {self.max_threads or 0}, '
-            f"{'true' if self.waits else 'false'}{described})"
+            f' KW_KERNEL{"_LOCKSTEP" if lockstep else ""}({number}, "{self.host_name}", {pointer}, '
+            f"{self.max_threads or 0}, {'true' if self.waits else 'false'}{described})"
         )
         if self.replaced:
             code.erase(*self.replaced)
@@ -108,6 +133,15 @@ class _Entry:
             return f"(&{name})"
         types = code.edited(*self.parameters)
         return f"static_cast<void (*)({types})>(&{name})"
+
+    def _lockstep_pointer(self, code: Code) -> str:
+        first, last = self.name
+        plain = next(i for i in reversed(list(code.outer(first, last))) if code.is_name(i))
+        name = " ".join((code.edited(first, plain), PREFIX + code.texts[plain], code.edited(plain + 1, last))).strip()
+        if self.parameters is None:
+            return f"(&{name})"
+        types = code.edited(*self.parameters)
+        return f"static_cast<bool (*)({', '.join(filter(None, ('kw::Team&', types)))})>(&{name})"
 
 
 def _chosen(code: Code, entries: list[_Entry], names: Collection[str]) -> list[_Entry]:

@@ -51,7 +51,7 @@ class Waiting:
             text = code.texts[i]
             if text.startswith(_WAITING) and code.text(i + 1) in ("(", "<"):
                 return True
-            if text == "atomic_load_explicit" and _in_loop(code, i, where[0]):
+            if text == "atomic_load_explicit" and in_loop(code, i, where[0]):
                 return True
         return False
 
@@ -64,7 +64,7 @@ def _names_of(code: Code, function: Function) -> list[str]:
     return [name]
 
 
-def _in_loop(code: Code, i: int, first: int) -> bool:
+def in_loop(code: Code, i: int, first: int) -> bool:
     """Whether ``i`` stands in the condition or the body of a loop that starts after ``first``."""
     while (i := code.enclosing[i]) >= first:
         before = i - 1

@@ -38,6 +38,7 @@ class PtxBuilder:
     toolchain: Toolchain
     arch: str
     device: Literal["nvptx"] = "nvptx"
+    lockstep: bool = False
 
     def __post_init__(self) -> None:
         if self.arch not in PTX_VERSIONS:

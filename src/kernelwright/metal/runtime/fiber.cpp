@@ -47,7 +47,8 @@ Worker* new_worker() {
   if (!worker) return nullptr;
   worker->group.arena.memory = static_cast<byte*>(map(arena_bytes));
   worker->group.exchanges = static_cast<KwExchange*>(map(exchange_bytes));
-  return worker->group.arena.memory && worker->group.exchanges && map_block(*worker) ? worker : nullptr;
+  worker->group.kept = static_cast<byte*>(map(KW_KEPT_BYTES));
+  return worker->group.arena.memory && worker->group.exchanges && worker->group.kept && map_block(*worker) ? worker : nullptr;
 }
 
 Fiber* fiber_at(Worker& worker, u32 index) {

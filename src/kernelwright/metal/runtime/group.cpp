@@ -199,6 +199,12 @@ void run_rows(Worker& worker, u64 number) {
   }
 }
 
+bool run_in_lockstep(Worker& worker, u64 number) {
+  set_up(worker, number);
+  worker.group.rows = true;
+  return worker.kernel->run_lockstep(this_fiber());
+}
+
 void end_thread(Fiber* fiber) {
   Group& group = *group_of(fiber);
   group.quiet = true;

@@ -79,6 +79,8 @@ KW_INLINE u32 lane_bit(u32 thread) { return 1u << thread % simd_width; }
 void run_group(Worker& worker, u64 number);
 // The same for a kernel that runs in rows; call it on a fiber of the worker.
 void run_rows(Worker& worker, u64 number);
+// The same for a kernel that runs in lockstep. False: nothing was done, run_group has to.
+bool run_in_lockstep(Worker& worker, u64 number);
 
 // The thread that runs on the fiber ends here: after a report that leaves it no way to go on.
 [[noreturn]] void end_thread(Fiber* fiber);

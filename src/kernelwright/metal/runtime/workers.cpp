@@ -40,14 +40,23 @@ const u64* chosen;  // threadgroups that the next launches are to run; null: all
 u64 chosen_count;
 pthread_mutex_t launching = PTHREAD_MUTEX_INITIALIZER;
 
-// The fiber on which a worker runs threadgroups whose threads never wait.
+// Threads in lockstep take their turns in ascending order, and tell nobody what they do.
+bool in_lockstep(const Job& job) {
+  return job.kernel->run_lockstep && !job.launch->check && job.launch->order == KW_ORDER_ASCENDING;
+}
+
+// The fiber on which a worker runs threadgroups whose threads never leave it, up to one that needs fibers of its own.
 void run_chunk() {
   Worker& worker = *this_fiber()->worker;
-  for (u64 number = worker.first_group; number < worker.last_group; number++) run_rows(worker, number);
+  for (; worker.first_group < worker.last_group; worker.first_group++) {
+    if (worker.kernel->run_row) run_rows(worker, worker.first_group);
+    else if (!run_in_lockstep(worker, worker.first_group)) break;
+  }
   leave_stack(worker.home);
 }
 
-void run_on_fiber(Worker& worker, u64 first, u64 last) {
+// Returns the threadgroup that needs fibers, `last` where there is none.
+u64 run_on_fiber(Worker& worker, u64 first, u64 last) {
   Fiber* fiber = fiber_at(worker, 0);
   worker.first_group = first;
   worker.last_group = last;
@@ -55,6 +64,7 @@ void run_on_fiber(Worker& worker, u64 first, u64 last) {
   fiber->simd = nullptr;
   fiber->spins = 0;
   switch_stack(&worker.home, fresh_stack(fiber, run_chunk));
+  return worker.first_group;
 }
 
 void begin(Worker& worker) {
@@ -75,8 +85,8 @@ void work(Worker& worker) {
     const u64 first = __atomic_fetch_add(&job.next, job.chunk, __ATOMIC_RELAXED);
     if (first >= job.groups) break;
     const u64 last = first + job.chunk < job.groups ? first + job.chunk : job.groups;
-    if (job.kernel->run_row) {
-      run_on_fiber(worker, first, last);
+    if (job.kernel->run_row || in_lockstep(job)) {
+      for (u64 i = first; (i = run_on_fiber(worker, i, last)) < last && !worker.outcome; i++) run_group(worker, i);
     } else {
       for (u64 i = first; i < last && !worker.outcome; i++) run_group(worker, job.chosen ? job.chosen[i] : i);
     }
