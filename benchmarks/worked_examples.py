@@ -2,7 +2,7 @@
 
     python benchmarks/worked_examples.py [--platform cuda] [--unsafe] [--timing]
 
-A target that this platform has nothing for is shown as left out: CUDA without an NVIDIA GPU. Metal runs on the Metal
+A target that this platform has nothing for is shown as left out: CUDA without an NVIDIA GPU, C++ on one. Metal runs on the Metal
 runtime where there is no Apple GPU, Triton in its interpreter where there is no NVIDIA GPU.
 """
 
@@ -34,6 +34,9 @@ def main() -> int:
     for target in Target:
         if target is Target.CUDA and platform.name != "cuda":
             print(f"{target:8} left out: no NVIDIA GPU")
+            continue
+        if target is Target.CPP and platform.name != "cpu":
+            print(f"{target:8} left out: it is written for tensors of the CPU")
             continue
         began = time.monotonic()
         verdict = judged(target, platform, JudgeSettings(timing=given.timing, unsafe=given.unsafe))

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kernelwright import platforms
@@ -241,6 +241,7 @@ EVENT = st.tuples(
 
 
 @given(st.lists(EVENT, max_size=30), st.booleans())
+@example([("a", 1, 0, 0, 0, 0), ("a", 0, 0, 0, 0, 0), ("a", 0, 0, 0, 0, 0)], False)
 def test_no_events_break_the_sums(events, device) -> None:
     found = trace(*events)
     seen = operations.look(found, device=device)

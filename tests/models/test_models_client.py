@@ -1,5 +1,6 @@
 """Models over real HTTP: every provider's protocol, every way to fail, and what is never done."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from itertools import count
 import pytest
 
 from kernelwright import models
+from kernelwright.models import background
 from kernelwright.models.client import ProviderModel
 from kernelwright.models.limits import Limits
 from kernelwright.models.names import parse
@@ -153,6 +155,24 @@ def test_a_provider_gets_so_many_requests_at_once(monkeypatch: pytest.MonkeyPatc
         for thread in threads:
             thread.join()
     assert (len(provider.requests), provider.most_at_once) == (9, 3)
+
+
+def test_threads_that_come_together_share_one_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    make, made = asyncio.new_event_loop, list[asyncio.AbstractEventLoop]()
+
+    def slowly() -> asyncio.AbstractEventLoop:
+        time.sleep(0.05)
+        made.append(make())
+        return made[-1]
+
+    background._started.cache_clear()
+    monkeypatch.setattr(asyncio, "new_event_loop", slowly)
+    threads = [threading.Thread(target=background.loop) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
 
 
 def test_a_stored_call_is_not_made_again() -> None:

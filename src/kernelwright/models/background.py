@@ -7,11 +7,17 @@ from functools import cache
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
+_starting = threading.Lock()
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """Started when first asked for. A daemon: calls that nobody waits for do not keep the process alive."""
+    with _starting:  # ``cache`` alone would let two threads that come together start one each
+        return _started()
 
 
 @cache
-def loop() -> asyncio.AbstractEventLoop:
-    """Started when first asked for. A daemon: calls that nobody waits for do not keep the process alive."""
+def _started() -> asyncio.AbstractEventLoop:
     made = asyncio.new_event_loop()
     threading.Thread(target=made.run_forever, name="kernelwright-models", daemon=True).start()
     return made

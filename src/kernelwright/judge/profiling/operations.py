@@ -62,7 +62,7 @@ def look(trace: Trace, *, device: bool) -> Seen:
             _add(sums[event.name], event, event.duration)
     n = len(calls)
     whole = sum(call.duration for call in calls)
-    busy = _covered(event for event in inside if event.on_device) if device else whole - outside
+    busy = _covered(event for event in inside if event.on_device) if device else max(0, whole - outside)
     operations = [_operation(name, total, n) for name, total in sums.items()]
     operations.append(Operation(name=OUTSIDE, launches=1.0, host_ms=outside / n / 1e6))
     return Seen(
