@@ -2,8 +2,8 @@
 
     python benchmarks/worked_examples.py [--platform cuda] [--unsafe] [--timing]
 
-A target that this platform has nothing for is shown as left out: CUDA without an NVIDIA GPU, C++ on one. Metal runs on the Metal
-runtime where there is no Apple GPU, Triton in its interpreter where there is no NVIDIA GPU.
+A target that this platform has nothing for is shown as left out: CUDA without an NVIDIA GPU, C++ on one. Metal runs on
+the Metal runtime where there is no Apple GPU, Triton in its interpreter where there is no NVIDIA GPU.
 """
 
 import argparse
