@@ -1,5 +1,6 @@
 """What ``optimize`` is told about the swarm, checked before a run begins."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,10 @@ Context = Annotated[
     typer.Option(help="What models are shown: reference, profile, peers, docs; may be repeated.", metavar="PIECE"),
 ]
 Reference = Annotated[
-    str | None, typer.Option(help="An implementation in another language; implies --context reference.", metavar="FILE")
+    str | None,
+    typer.Option(
+        help="An implementation in another language, or the candidate of a stored attempt.", metavar="FILE|RUN/N"
+    ),
 ]
 Docs = Annotated[str | None, typer.Option(help="A folder of notes; implies --context docs.", metavar="DIR")]
 Analyst = Annotated[
@@ -86,10 +90,18 @@ def members(swarm: str) -> list[str]:
 
 
 def _text(path: str) -> "Text":
+    """A file, or the candidate of a stored attempt: what an author wrote first in CUDA, say, and a judge found correct."""
     from kernelwright.cli import given
     from kernelwright.schema import Text
+    from kernelwright.store import NotStoredError
 
-    return Text(name=Path(path).name, text=given.readable_file(path, "reference"))
+    if Path(path).exists() or not re.fullmatch(r"[\w-]+/\d+", path):
+        return Text(name=Path(path).name, text=given.readable_file(path, "reference"))
+    with given.store() as store, usage_errors(NotStoredError):
+        attempt = store.attempt(path)
+    if attempt.candidate is None or not attempt.verdict.ok:
+        fail(f"attempt {path} is no reference: its verdict is {attempt.verdict.status}")
+    return Text(name=f"{attempt.candidate.target} candidate, correct for its judge", text=attempt.candidate.source)
 
 
 def _notes(folder: str) -> "tuple[Text, ...]":
