@@ -90,7 +90,7 @@ def members(swarm: str) -> list[str]:
 
 
 def _text(path: str) -> "Text":
-    """A file, or the candidate of a stored attempt: what an author wrote first in CUDA, say, and a judge found correct."""
+    """A file, or the candidate of a stored attempt: one that was written, and found correct, in CUDA first, say."""
     from kernelwright.cli import given
     from kernelwright.schema import Text
     from kernelwright.store import NotStoredError
