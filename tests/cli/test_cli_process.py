@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(files: Path, end: signal.Sig
     (files / "hangs.py").write_text("import time\ntime.sleep(600)\n" + (files / "fast.py").read_text())
     environment = {**os.environ, "KERNELWRIGHT_HOME": str(files / "home"), "OMP_NUM_THREADS": "1"}
     authors = ["--author", "file:fast.py", "--author", "file:hangs.py"]
-    command = [sys.executable, "-m", "kernelwright", "optimize", "relu.py", *authors, "--unsafe", "--budget", "10m"]
+    command = [sys.executable, "-m", "kernelwright", "optimize", "relu.py", *authors, "--unsafe", "--budget", "2m"]
     child = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,

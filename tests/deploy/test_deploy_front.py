@@ -154,7 +154,7 @@ class ModelNew(nn.Module):
 """)
     module, x = RowSum().eval(), torch.randn(512, 512)
     author = f"file:{tmp_path / 'folded.py'}"
-    optimized = kernelwright.optimize(module, x, budget="2", authors=[author], store=tmp_path / "home")
+    optimized = kernelwright.optimize(module, x, budget="2,1m", authors=[author], store=tmp_path / "home")
     with torch.no_grad():
         torch.testing.assert_close(optimized(x), module(x), rtol=1e-3, atol=1e-3)
         module.linear.weight.mul_(2)

@@ -241,6 +241,7 @@ EVENT = st.tuples(
 
 
 @given(st.lists(EVENT, max_size=30), st.booleans())
+@example([("a", 1, 0, 0, 0, 0)] * 4 + [("a", 1, 0, 0, 1, 0), ("a", 0, 0, 0, 1, 0)], False)
 @example([("a", 1, 0, 0, 0, 0), ("a", 0, 0, 0, 0, 0), ("a", 0, 0, 0, 0, 0)], False)
 def test_no_events_break_the_sums(events, device) -> None:
     found = trace(*events)

@@ -78,7 +78,7 @@ def _within(event: Event, calls: Sequence[Event]) -> bool:
 
 def own_times(events: Iterable[Event]) -> Iterator[tuple[Event, int]]:
     """Each event of the host with its time outside the events that it encloses on the same thread."""
-    for _, lane in itertools.groupby(sorted(events, key=lambda e: (e.lane, e.start, -e.end)), key=lambda e: e.lane):
+    for _, lane in itertools.groupby(sorted(events, key=_enclosing_first), key=lambda event: event.lane):
         stack: list[_Open] = []
         for event in lane:
             while stack and stack[-1].event.end <= event.start:
@@ -88,6 +88,11 @@ def own_times(events: Iterable[Event]) -> Iterator[tuple[Event, int]]:
             stack.append(_Open(event))
         while stack:
             yield _closed(stack.pop())
+
+
+def _enclosing_first(event: Event) -> tuple[int, int, int, bool, int, str]:
+    """The order does not depend on that of the events: calls enclose all else, of others the kind and name decide."""
+    return event.lane, event.start, -event.end, event.kind != CALL, event.kind, event.name
 
 
 def _closed(done: _Open) -> tuple[Event, int]:
