@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from kernelwright.authors import get
+from kernelwright.authors.folder import TaskFolder
 from kernelwright.cli.main import app
-from kernelwright.schema import Status
+from kernelwright.schema import Status, Verdict
 from kernelwright.store import Store
 
 Invoke = Callable[..., Result]
@@ -66,6 +68,15 @@ def test_each_judgement_in_the_folder_is_kept(judged: Path) -> None:
     first = json.loads((judged / "attempts" / "001" / "verdict.json").read_text())
     assert (first["status"], first["target"]) == ("mismatch", "torch")
     assert (judged / "attempts" / "002" / "candidate.py").read_text() == candidate_saying("ok 1.5")
+
+
+def test_judgements_that_end_together_are_all_kept(judged: Path) -> None:
+    folder = TaskFolder.open(judged)
+    verdict = Verdict.model_validate_json((judged / "attempts" / "001" / "verdict.json").read_text())
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda n: folder.record(f"# {n}", verdict), range(32)))
+    assert sorted(path.name for path in kept) == [f"{number:03}" for number in range(4, 36)]
+    assert {(path / "candidate.py").read_text() for path in kept} == {f"# {n}" for n in range(32)}
 
 
 def test_a_judgement_elsewhere_is_not_kept(kernelwright: Invoke, work: Path) -> None:

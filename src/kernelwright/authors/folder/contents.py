@@ -114,9 +114,7 @@ class TaskFolder:
         try:
             attempts = self.path / ATTEMPTS
             attempts.mkdir(exist_ok=True)
-            number = max((int(p.name) for p in attempts.iterdir() if p.name.isdecimal()), default=0) + 1
-            folder = attempts / f"{number:03}"
-            folder.mkdir()
+            folder = _next_folder(attempts)
             (folder / CANDIDATE).write_text(source, encoding="utf-8")
             text = json.dumps(verdict.to_json(), indent=2, ensure_ascii=False)
             (folder / VERDICT).write_text(text + "\n", encoding="utf-8")
@@ -147,3 +145,16 @@ class TaskFolder:
             if digest not in seen and not untouched:
                 seen.add(digest)
                 yield str(file.relative_to(self.path)), source
+
+
+def _next_folder(attempts: Path) -> Path:
+    """Made under the number after the highest. Judgements that end at the same moment get one each."""
+    number = max((int(p.name) for p in attempts.iterdir() if p.name.isdecimal()), default=0)
+    while True:
+        number += 1
+        folder = attempts / f"{number:03}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
