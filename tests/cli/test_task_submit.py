@@ -113,6 +113,16 @@ def test_what_the_folder_says_of_itself_does_not_count(kernelwright: Invoke, jud
     assert found["author"] == "agent:work"
 
 
+def test_strict_is_an_answer_of_its_own(kernelwright: Invoke) -> None:
+    made = kernelwright(
+        "task", "relu.py", "--target", "torch", "--precision", "kernelbench", "--out", "work", "--platform", "cpu"
+    )
+    assert made.exit_code == 0, made.output
+    assert kernelwright("judge", "work/problem.py", "fast.py").exit_code == 0
+    asked = kernelwright("judge", "work/problem.py", "fast.py", "--precision", "strict")
+    assert (asked.exit_code, "this task is for target torch, precision kernelbench" in asked.stderr) == (2, True)
+
+
 def test_many_failures_do_not_hide_the_candidate_after_them(kernelwright: Invoke, work: Path) -> None:
     for number in range(7):
         (work / "attempts" / f"{number + 1:03}").mkdir(parents=True)

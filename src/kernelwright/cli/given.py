@@ -34,13 +34,11 @@ def problem_and_folder(path: str) -> "tuple[Problem, TaskFolder | None]":
 
 
 def as_the_task_says(
-    folder: "TaskFolder", language: "Target | None", rule: "Precision", device: str | None
+    folder: "TaskFolder", language: "Target | None", rule: "Precision | None", device: str | None
 ) -> "tuple[Target, Precision, str]":
     """Target, precision and platform of the task; whoever asks for others is told."""
-    from kernelwright.schema import Precision
-
     task = folder.task
-    asked = (language or task.target, task.precision if rule is Precision.STRICT else rule, device or task.platform)
+    asked = (language or task.target, rule or task.precision, device or task.platform)
     if asked != (task.target, task.precision, task.platform):
         fail(
             f"this task is for target {task.target}, precision {task.precision}, platform {task.platform}: "

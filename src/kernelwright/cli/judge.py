@@ -12,7 +12,10 @@ def judge(
     candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The file that defines ModelNew.")],
     *,
     target: options.Target = None,
-    precision: options.Precision = "strict",
+    precision: Annotated[
+        str | None,
+        typer.Option(help="The accuracy rule: strict (the default), kernelbench or gimlet.", metavar="PRECISION"),
+    ] = None,
     platform: options.Platform = None,
     no_timing: Annotated[bool, typer.Option("--no-timing", help="Correctness only.")] = False,
     as_json: options.Json = False,
@@ -27,12 +30,15 @@ def judge(
 
     from kernelwright.cli import given, output
     from kernelwright.cli.usage import INTERRUPTED, usage_errors
+    from kernelwright.schema import Precision
 
-    language, rule = given.target(target), given.precision(precision)
+    language = given.target(target)
+    asked = None if precision is None else given.precision(precision)
     text = given.readable_file(candidate, "candidate")
     read, folder = given.problem_and_folder(problem)
+    rule = asked or Precision.STRICT
     if folder is not None:
-        language, rule, platform = given.as_the_task_says(folder, language, rule, platform)
+        language, rule, platform = given.as_the_task_says(folder, language, asked, platform)
     device = given.platform(platform).name
 
     from kernelwright.authors.folder import TaskFolderError
