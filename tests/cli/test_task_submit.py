@@ -113,6 +113,16 @@ def test_what_the_folder_says_of_itself_does_not_count(kernelwright: Invoke, jud
     assert found["author"] == "agent:work"
 
 
+def test_the_start_is_nobodys_candidate(kernelwright: Invoke, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(work)
+    assert kernelwright("judge", "problem.py", "candidate.py").exit_code == 0
+    monkeypatch.chdir(work.parent)
+    assert "there is nothing to submit" in kernelwright("submit", "work").stderr
+    (work / "candidate.py").write_text(candidate_saying("ok 1.5"))
+    found = json.loads(kernelwright("submit", "work", "--json").stdout)["results"][0]
+    assert [attempt["title"] for attempt in found["attempts"]] == ["Clamps from below."]
+
+
 def test_strict_is_an_answer_of_its_own(kernelwright: Invoke) -> None:
     made = kernelwright(
         "task", "relu.py", "--target", "torch", "--precision", "kernelbench", "--out", "work", "--platform", "cpu"

@@ -125,14 +125,15 @@ class TaskFolder:
     def candidates(self) -> Iterator[tuple[str, str]]:
         """Where each candidate lies, and its text: those that were judged in their order, then the one in work.
 
-        No text comes twice. The candidate that the folder was made with is left out unless it was judged. A file that
-        leads elsewhere or is no text is passed over: what lies in the folder is anybody's.
+        No text comes twice. The candidate that the folder was made with is left out, judged or not: nobody here
+        wrote it. A file that leads elsewhere or is no text is passed over: what lies in the folder is
+        anybody's.
         """
         from kernelwright.schema import Candidate
 
         numbered = [p for p in (self.path / ATTEMPTS).glob("*") if re.fullmatch(r"\d+", p.name)]
         judged = [p / CANDIDATE for p in sorted(numbered, key=lambda p: int(p.name))]
-        seen: set[str] = set()
+        seen = {self.task.start}
         for file in (*judged, self.path / CANDIDATE):
             if file.is_symlink() or file.parent.is_symlink() or not file.is_file():
                 continue
@@ -141,8 +142,7 @@ class TaskFolder:
             except (OSError, UnicodeDecodeError):
                 continue
             digest = Candidate(source=source, author="").digest
-            untouched = file.parent == self.path and digest == self.task.start
-            if digest not in seen and not untouched:
+            if digest not in seen:
                 seen.add(digest)
                 yield str(file.relative_to(self.path)), source
 

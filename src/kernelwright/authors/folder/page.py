@@ -107,8 +107,8 @@ the ratio to the best baseline, and only where the whole interval lies above 1.{
 kernelwright submit . --author NAME
 ```
 
-judges every different candidate of this folder once more, in the order in which they were made, and stores them as \
-one run. Only these verdicts count; what `{ATTEMPTS}/` says is for you. Submit as often as you like."""
+judges every different candidate of this folder but the start once more, in the order in which they were made, and \
+stores them as one run. Only these verdicts count; what `{ATTEMPTS}/` says is for you. Submit as often as you like."""
 
 
 def _untimed(target: Target, platform: str) -> str:
