@@ -44,6 +44,7 @@ class Store:
         self._engine = engine
         self._texts = texts
         self._lock = RLock()
+        self._open = True
 
     @classmethod
     def open(cls, path: Path | None = None, *, url: str | None = None) -> Self:
@@ -59,8 +60,13 @@ class Store:
         return cls(connect.open_engine(url or connect.sqlite_url(home / "store.db")), texts)
 
     def close(self) -> None:
-        """Give the connection back. The store cannot be used afterwards."""
-        self._engine.dispose()
+        """Give the connection back, once nobody is reading or writing. Who comes later gets a ``StoreError``.
+
+        Threads may outlive the store: those of authors that nobody waits for any more.
+        """
+        with self._lock:
+            self._open = False
+            self._engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -272,6 +278,7 @@ class Store:
         """All or nothing; the number of rows that the last statement changed."""
         changed = 0
         with self._lock:
+            self._must_be_open()
             try:
                 with connect.write(self._engine) as connection:
                     for statement in statements:
@@ -284,11 +291,16 @@ class Store:
 
     def _read(self, statement: Any) -> Sequence[Row[Any]]:
         with self._lock:
+            self._must_be_open()
             try:
                 with self._engine.connect() as connection:
                     return connection.execute(statement).all()
             except SQLAlchemyError as error:
                 raise StoreError(f"cannot read the store: {str(error).splitlines()[0]}") from error
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise StoreError("the store is closed")
 
 
 def _iso(moment: datetime) -> str:
