@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 from kernelwright.analysis import Analyst
@@ -78,7 +78,7 @@ class Swarm:
         try:
             self._store.set_state(run.id, RunState.RUNNING, ledger.elapsed())
             self._observer.run_started(run, ledger.attempts)
-            with self._device:
+            with self._on_device():
                 baselines = self._session.baselines()
             self._observer.baselines_timed(baselines)
             self._let_them_write(ledger, journal)
@@ -121,10 +121,10 @@ class Swarm:
             if author is None or not (waits(author) or all(map(waits, ledger.writing))):
                 return  # of those that compute one at a time: what it wrote is judged before the next one begins
             self._observer.attempt_started(ledger.next_number + len(ledger.writing), author.name)
-            with self._device:
+            with self._on_device():
                 question = questions.to(author, ledger)
             ledger.asked(author)
-            with nullcontext() if waits(author) else self._device:
+            with nullcontext() if waits(author) else self._on_device():
                 writers.ask(question)
 
     def _take(self, written: Written, ledger: Ledger) -> None:
@@ -152,8 +152,16 @@ class Swarm:
         known = ledger.known_verdict(proposal.candidate, author)
         if known is not None:
             return known
-        with self._device:
+        with self._on_device():
             return self._session.judge(proposal.candidate, trusted=author.trusted)
+
+    @contextmanager
+    def _on_device(self) -> Generator[None]:
+        """Whoever stood in line for the device while everything was stopped begins nothing any more."""
+        with self._device:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            yield
 
     def _drop(self, author: Author, reason: str, ledger: Ledger) -> None:
         ledger.retire(author)
