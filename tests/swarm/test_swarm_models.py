@@ -249,3 +249,78 @@ def test_a_finished_run_keeps_no_late_answer(table: Any) -> None:
 
 def replace_key(exchange: Exchange, key: str) -> Exchange:
     return exchange.model_copy(update={"key": key})
+
+
+def test_what_waits_for_the_device_is_not_judged_after_a_stop(table: Any) -> None:
+    device, stop, waiting = threading.Lock(), threading.Event(), threading.Event()
+
+    class Device:
+        """Another run's judgement holds it from the moment the first answer is there."""
+
+        def __enter__(self) -> None:
+            if author.tasks:
+                waiting.set()
+            device.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            device.release()
+
+    author = PaperModelAuthor(PaperModel("m", ["ok 1.1"]), lambda task: device.acquire())
+    swarm = Swarm(table.store, table.session, [author], table.swarm(author)._task, device=Device(), stop=stop)
+
+    def end() -> None:
+        assert waiting.wait(10)
+        stop.set()
+        device.release()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    with pytest.raises(SwarmInterruptedError):
+        swarm.start(settings(table, [author]))
+    ending.join()
+    assert table.session.judged == []
+
+
+class PaidAnalyst(PaperAnalyst):
+    """Asks a model of its own."""
+
+    def __init__(self, model: PaperModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def advise(self, subject: Any, journal: Any) -> Advice:
+        said = super().advise(subject, journal)
+        asked(self.model, PROMPT, subject.key, journal)
+        return said.model_copy(update={"exchanges": (subject.key,)})
+
+
+class PaperAdvisor(PaperModel):
+    def ask(self, prompt: Prompt, key: str) -> Exchange:
+        self.asked.append(key)
+        usage = Usage(input_tokens=100)
+        return Exchange(
+            key=key, model=self.name, prompt=prompt, status=CallStatus.ANSWERED, answer="fuse", usage=usage,
+            cost_usd=self.cost,
+        )  # fmt: skip
+
+
+def test_what_an_analyst_cost_counts_once(table: Any) -> None:
+    """With the attempt that it was asked for."""
+    table.session.profile = lambda candidate, *, trusted=False: Profile(tool="paper", platform="cpu")
+    analyst = PaidAnalyst(PaperAdvisor("eyes", [], cost=0.5))
+    author = PaperModelAuthor(PaperModel("m", ["ok 1.5", "ok 1.1", "ok 1.2"]))
+    swarm = Swarm(table.store, table.session, [author], table.swarm(author)._task, analyst=analyst)
+    run = swarm.start(settings(table, [author], context=frozenset({ContextPiece.PROFILE})))
+    attempts = table.store.attempts(run.id)
+    assert [attempt.cost_usd for attempt in attempts] == [0.25, 0.75, 0.25]
+    assert [attempt.exchanges for attempt in attempts] == [("m/1/1",), ("m/2/advice", "m/2/1"), ("m/3/1",)]
+    assert [attempt.usage.input_tokens for attempt in attempts] == [10, 110, 10]
+
+
+def test_an_analyst_spends_the_budget_too(table: Any) -> None:
+    table.session.profile = lambda candidate, *, trusted=False: Profile(tool="paper", platform="cpu")
+    analyst = PaidAnalyst(PaperAdvisor("eyes", [], cost=0.5))
+    author = PaperModelAuthor(PaperModel("m", ["ok 1.5", "ok 1.1", "ok 1.2", "ok 1.3"]))
+    swarm = Swarm(table.store, table.session, [author], table.swarm(author)._task, analyst=analyst)
+    chosen = settings(table, [author], context=frozenset({ContextPiece.PROFILE}), budget=Budget(dollars=1.0), rounds=99)
+    assert len(table.store.attempts(swarm.start(chosen).id)) == 2

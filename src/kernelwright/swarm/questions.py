@@ -37,8 +37,7 @@ class Questions:
         profile = self.session.profile(own_best.candidate, trusted=author.trusted)
         if profile is None:
             return question
-        key = f"{author.name}/{len(history) + 1}/advice"
-        subject = Subject(own_best, profile, self.task.facts, key)
+        subject = Subject(own_best, profile, self.task.facts, question.advice_key)
         return replace(question, complete=partial(self._advised, self.analyst, subject, ledger.run.id))
 
     def _peers(self, author: Author, ledger: Ledger) -> tuple[Attempt, ...]:

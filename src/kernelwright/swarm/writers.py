@@ -8,10 +8,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelwright.authors import Author, AuthorError, Proposal, Task, waits
-from kernelwright.schema import Attempt
+from kernelwright.schema import Attempt, Exchange
 
 POLL_SECONDS = 0.2
 """How long a stop that was asked for elsewhere may go unnoticed."""
@@ -26,6 +26,11 @@ class Question:
     history: Sequence[Attempt]
     complete: Callable[[Task], Task] = lambda task: task
     """What is still to be added to the task, in the thread that writes: an analyst may be a model to wait for."""
+
+    @property
+    def advice_key(self) -> str:
+        """Names the call of an analyst that is made for this turn."""
+        return f"{self.author.name}/{len(self.history) + 1}/advice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,27 @@ class Writers:
 def written(question: Question) -> Written:
     """Whatever an author raises is a proposal without a candidate."""
     began, task = time.monotonic(), question.task
+    calls: tuple[Exchange, ...] = ()
     try:
         task = question.complete(task)
+        calls = _calls_for_advice(question, task)
         answer = question.author.propose(task, question.history)
         proposal = answer if isinstance(answer, Proposal) or answer is None else Proposal(answer)
     except AuthorError as error:
         proposal = Proposal(None, _one_line(str(error)))
     except Exception as error:  # an author is foreign code
         proposal = Proposal(None, _one_line(f"{type(error).__name__}: {error}"))
+    if proposal is not None and calls:
+        proposal = replace(proposal, exchanges=(*calls, *proposal.exchanges))
     return Written(question.author, task, proposal, time.monotonic() - began)
+
+
+def _calls_for_advice(question: Question, task: Task) -> tuple[Exchange, ...]:
+    """What this turn's advice took. Advice of an earlier turn is paid for: its call stands in that turn's attempt."""
+    if task.advice is None or question.advice_key not in task.advice.exchanges:
+        return ()
+    call = task.journal.find(question.advice_key)
+    return () if call is None else (call,)
 
 
 def _one_line(text: str) -> str:
