@@ -7,7 +7,20 @@ import pytest
 from kernelwright import authors
 from kernelwright.authors import Task
 from kernelwright.authors.replay import expanded
-from kernelwright.schema import Attempt, Candidate, DeviceFacts, RunSettings, Status, Target, Verdict
+from kernelwright.schema import (
+    Attempt,
+    CallStatus,
+    Candidate,
+    DeviceFacts,
+    Exchange,
+    Message,
+    Problem,
+    Prompt,
+    RunSettings,
+    Status,
+    Target,
+    Verdict,
+)
 from kernelwright.store import Store
 from kernelwright.swarm import Swarm
 from loopback_provider import LoopbackProvider, Reply, Request
@@ -91,3 +104,37 @@ def test_a_run_that_is_not_stored_is_one_line(name: str, tmp_path: Path, monkeyp
     with pytest.raises(LookupError, match="no run 'nothing' in this store"):
         for one in expanded(name):
             authors.get(one)
+
+
+def test_authors_that_wrote_nothing_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_HOME", str(tmp_path / "home"))
+    mine = tmp_path / "mine.py"
+    mine.write_text(FILE.format(99))
+    problem = Problem(name="p", format="kernelbench", source=PROBLEM)
+    with Store.open() as store:
+        names = f"file:{mine}", f"file:{tmp_path / 'other.py'}"
+        stored = store.create_run(RunSettings(problem=problem, authors=names))
+        with pytest.raises(LookupError, match=f"nothing to replay in run {stored.id}"):
+            expanded(f"replay:{stored.id}")
+        attempt = Attempt(
+            run=stored.id, number=1, author=names[0], candidate=Candidate(source=FILE, author=names[0]),
+            verdict=Verdict(status=Status.MISMATCH), created="now",
+        )  # fmt: skip
+        store.add_attempt(attempt)
+    assert expanded(f"replay:{stored.id}") == (f"replay:{stored.id}/{names[0]}",)
+    assert authors.get(f"replay:{stored.id}/{names[0]}").name == f"replay:{stored.id}/{names[0]}"
+
+
+def test_calls_of_an_author_whose_name_begins_alike_are_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERNELWRIGHT_HOME", str(tmp_path / "home"))
+    with Store.open() as store:
+        names = "openrouter:meta", "openrouter:meta/small"
+        stored = store.create_run(RunSettings(problem=Problem(name="p", format="kernelbench"), authors=names))
+        talk = Prompt(system="", messages=(Message(role="user", text="?"),))
+        call = Exchange(key=f"{names[1]}/1/1", model=names[1], prompt=talk, status=CallStatus.ANSWERED, answer="!")
+        store.add_exchange(stored.id, call)
+    assert expanded(f"replay:{stored.id}") == (f"replay:{stored.id}/{names[1]}",)
+    with pytest.raises(LookupError, match=f"run {stored.id} has no attempt of 'openrouter:meta'"):
+        authors.get(f"replay:{stored.id}/{names[0]}")

@@ -17,25 +17,31 @@ PREFIX = "replay:"
 
 
 def expanded(name: str) -> tuple[str, ...]:
-    """``replay:RUN`` as the names of all of the Run's Authors, ``replay:RUN/AUTHOR``; any other name as it is.
+    """``replay:RUN`` as the names of those of its Authors that wrote something, ``replay:RUN/AUTHOR``; any other name
+    as it is.
 
-    Raises ``LookupError`` with one line for a Run that is not stored.
+    Raises ``LookupError`` with one line for a Run that is not stored, or in which nobody wrote anything.
     """
     if not name.startswith(PREFIX) or "/" in name:
         return (name,)
     run_id = name.removeprefix(PREFIX)
     with Store.open() as store:
-        return tuple(f"{PREFIX}{run_id}/{author}" for author in store.run(run_id).settings.authors)
+        authors = store.run(run_id).settings.authors
+        wrote = {attempt.author for attempt in store.attempts(run_id)}
+        wrote |= {_author_of(exchange) for exchange in store.exchanges(run_id)}
+    found = tuple(f"{PREFIX}{run_id}/{author}" for author in authors if _signed(author) in wrote)
+    if not found:
+        raise NotStoredError(f"nothing to replay in run {run_id}: no author wrote anything")
+    return found
 
 
 def replayed(name: str) -> Author:
     """The Author named ``replay:RUN/AUTHOR``. Raises ``LookupError`` with one line where nothing of it is stored."""
     run_id, _, author = name.removeprefix(PREFIX).partition("/")
-    if author.startswith(AGENT_PREFIX):
-        author = author.partition("@")[0]  # its attempts are signed without the folder
+    author = _signed(author)
     with Store.open() as store:
         store.run(run_id)
-        exchanges = tuple(e for e in store.exchanges(run_id) if e.key.startswith(f"{author}/"))
+        exchanges = tuple(e for e in store.exchanges(run_id) if _author_of(e) == author)
         attempts = tuple(attempt for attempt in store.attempts(run_id) if attempt.author == author)
     if exchanges:
         from kernelwright.authors.language_model import LanguageModelAuthor
@@ -44,6 +50,16 @@ def replayed(name: str) -> Author:
     if not attempts:
         raise NotStoredError(f"run {run_id} has no attempt of {author!r}: `kernelwright show {run_id}` lists them")
     return ReplayAuthor(name, attempts)
+
+
+def _signed(author: str) -> str:
+    """As it signs its Attempts: an agent without its folder."""
+    return author.partition("@")[0] if author.startswith(AGENT_PREFIX) else author
+
+
+def _author_of(exchange: Exchange) -> str:
+    """Keys are ``AUTHOR/TURN/TRY``, and names of models have slashes of their own."""
+    return exchange.key.rsplit("/", 2)[0]
 
 
 @dataclass(frozen=True)
