@@ -147,6 +147,33 @@ def test_what_may_be_asked_never_passes_the_budget(limit: int, made: int, under_
         assert book.may_ask()
 
 
+@given(
+    st.sampled_from(Policy), st.integers(1, 5), st.integers(0, 10), st.integers(1, 6), st.integers(0, 99), st.randoms()
+)
+def test_everybody_has_a_turn_and_no_more_is_asked_than_the_budget_allows(
+    name: Policy, members: int, more: int, parallel: int, seed: int, chance: random.Random
+) -> None:
+    """Whoever answers first, and however well."""
+    authors = [Named(f"{n}") for n in range(members)]
+    limit = members + more
+    book = ledger(authors, policy=name, seed=seed, parallel=parallel, budget=Budget(attempts=limit))
+    while True:
+        while len(book.writing) < parallel and book.may_ask():
+            chosen = policy_for(book.run.settings, len(book.attempts)).choose(book, book.active, book.idle)
+            if chosen is None:
+                break
+            assert chosen not in book.writing
+            book.asked(chosen)
+            assert len(book.attempts) + len(book.writing) <= limit
+        if not book.writing:
+            break
+        author = chance.choice(book.writing)
+        book.answered(author)
+        book.add(attempt(book.next_number, author.name, chance.uniform(0.5, 4.0), chance.uniform(0.1, 10.0)))
+    assert len(book.attempts) == limit
+    assert {made.author for made in book.attempts} == {author.name for author in authors}
+
+
 def test_a_run_ends_where_the_hardware_ends() -> None:
     def reaching(share: float, less_work: bool = False) -> Attempt:
         limits = Limits(
