@@ -1,15 +1,20 @@
 """The sandbox: what a candidate's process can reach, and that whatever it does ends nothing but itself."""
 
+import errno
 import os
+import platform
+import re
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from kernelwright.judge.findings import Stopped
-from kernelwright.judge.isolation import NoSandbox, choose, describe
+from kernelwright.judge.isolation import NoSandbox, choose, describe, seatbelt, trial
 from kernelwright.judge.nursery import Nursery
-from kernelwright.schema import Status
+from kernelwright.judge.worker import seccomp
+from kernelwright.schema import Layer, Status
 
 pytestmark = pytest.mark.skipif(isinstance(choose(), NoSandbox), reason="nothing isolates candidates on this machine")
 
@@ -152,3 +157,115 @@ def test_other_bounds_get_a_process_of_their_own():
         run(nursery, "pass")
         bound = "import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
         assert [run(nursery, bound, limit)[1].strip() for limit in (5.0, 5.0, 9.0)] == ["380", "380", "636"]
+
+
+def test_the_kernel_refuses_what_no_kernel_of_numbers_needs(nursery):
+    source = f"""
+    import ctypes, platform
+    libc = ctypes.CDLL(None, use_errno=True)
+    column = {{"x86_64": 0, "aarch64": 1}}[platform.machine()]
+    for name, numbers in {seccomp.REFUSED!r}.items():
+        if numbers[column] is not None:
+            ctypes.set_errno(0)
+            result = libc.syscall(numbers[column], 0, 0, 0, 0, 0, 0)
+            print(name, result, ctypes.get_errno())
+    """
+    reply, printed = run(nursery, source)
+    assert "error" not in reply
+    said = [line.split() for line in printed.splitlines()]
+    assert len(said) > 40
+    assert [line for line in said if line[1:] != ["-1", str(errno.EPERM)]] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("libc.unshare(0x10000000)", errno.EPERM),
+        ("libc.syscall({'x86_64': 56, 'aarch64': 220}[machine], 0x10000011, 0, 0, 0, 0)", errno.EPERM),
+        ("libc.syscall(435, 0, 0)", errno.ENOSYS),
+        ("libc.socket(16, 3, 0)", errno.EAFNOSUPPORT),
+        ("libc.socket(17, 3, 0)", errno.EAFNOSUPPORT),
+        ("libc.ioctl(0, 0x5412, b'x')", errno.EPERM),
+        ("libc.personality(0x0040000)", errno.EPERM),
+    ],
+)
+def test_arguments_of_system_calls_are_read(nursery, source, code):
+    head = "import ctypes, platform; machine = platform.machine(); libc = ctypes.CDLL(None, use_errno=True); "
+    _, printed = run(nursery, f"{head}print({source}, ctypes.get_errno())")
+    assert printed.split() == ["-1", str(code)]
+
+
+def test_what_candidates_need_is_not_refused(nursery):
+    source = """
+    import os, socket, subprocess, tempfile, threading
+    a, b = socket.socketpair(); a.send(b"x")
+    assert b.recv(1) == b"x"
+    socket.socket(socket.AF_INET).close()
+    assert subprocess.run(["gcc", "--version"], capture_output=True).returncode == 0
+    thread = threading.Thread(target=print, args=("from a thread",)); thread.start(); thread.join()
+    pid = os.fork()
+    if not pid: os._exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+    os.memfd_create("x")
+    """
+    reply, printed = run(nursery, source)
+    assert "error" not in reply, reply
+    assert "from a thread" in printed
+
+
+def test_another_architectures_system_calls_end_the_process(nursery):
+    if platform.machine() != "x86_64":
+        pytest.skip("int 0x80 is x86")
+    source = """
+    import ctypes, mmap
+    page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20 (getpid); int 0x80; ret
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    print(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+    """
+    finding, _ = run(nursery, source)
+    assert finding.status is Status.CRASHED
+
+
+def test_numbers_of_system_calls_are_those_of_this_system():
+    """The C library's headers know them, where they are installed."""
+    header = {"x86_64": "x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "asm-generic/unistd.h"}
+    columns = {"x86_64": 0, "aarch64": 1}
+    checked = 0
+    for machine, path in header.items():
+        if not (Path("/usr/include") / path).exists():
+            continue
+        known = dict(re.findall(r"#define __NR_(\w+)\s+(\d+)", (Path("/usr/include") / path).read_text()))
+        mine = {name: numbers[columns[machine]] for name, numbers in seccomp.REFUSED.items()}
+        fields = seccomp.MACHINES[machine]
+        mine |= {
+            name: getattr(fields, name) for name in ("clone3", "clone", "socket", "ioctl", "personality", "seccomp")
+        }
+        for name, number in mine.items():
+            assert number is None or name not in known or int(known[name]) == number, (machine, name)
+            checked += name in known
+    assert checked or not any((Path("/usr/include") / path).exists() for path in header.values())
+
+
+def test_layers_are_named_and_tried(nursery):
+    nursery.await_ready()
+    held, refused = trial.layers(choose())
+    assert set(held) == set(nursery.layers) == set(Layer)
+    assert refused == ""
+
+
+def test_no_sandbox_still_has_what_needs_none():
+    with Nursery(NoSandbox(), "cpu") as nursery:
+        nursery.await_ready()
+        assert set(nursery.layers) == {Layer.CAPABILITIES, Layer.RLIMITS, Layer.WATCHDOG, Layer.SECCOMP}
+
+
+def test_the_profile_for_macos_lists_this_interpreter_and_keeps_the_gpu_for_those_who_need_it():
+    without, with_gpu = seatbelt.profile(gpu=False), seatbelt.profile(gpu=True)
+    for text in (without, with_gpu):
+        assert text.count("(") == text.count(")")
+        assert "(deny default)" in text and "(deny network*)" in text
+        assert '(subpath "/Users")' not in text and "(allow file-read*)" not in text
+        assert f'(allow file-read* (subpath "{Path(sys.prefix)}"))' in text
+    assert "iokit-open" in with_gpu and "iokit-open" not in without
+    assert "mach-lookup" in with_gpu and "mach-lookup" not in without

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 VERSION_SECONDS = 10.0
 CONNECT_SECONDS = 0.3
 
+LAYERS = {
+    "no_network": "no network but an empty one",
+    "private_files": "interpreter, packages and compilers, read-only; writes in an empty directory that goes away",
+    "clean_environment": "variables from a list only: no keys",
+    "namespaces": "its own user, processes, mounts and IPC",
+    "no_capabilities": "none, and no program that is started brings one back",
+    "seccomp": "debugging, mounts, keys, BPF, performance events, io_uring … are refused",
+    "rlimits": "file sizes, CPU time, open files, tasks; no core dumps",
+    "watchdog": "memory and processes are counted from outside, every 50 ms",
+}
+"""What each layer of isolation means, for the reader."""
+
 
 class Check(Record):
     """One thing that is there or not."""
@@ -66,12 +78,25 @@ def compilers() -> tuple[Check, ...]:
 
 
 def isolation() -> tuple[Check, ...]:
-    from kernelwright.judge.isolation import describe
+    """The sandbox, then every layer of it, each tried."""
+    from kernelwright.judge.isolation import choose, describe, trial
+    from kernelwright.schema import Layer
 
-    return tuple(
+    kinds = [
         Check(name=name, available=available, detail=detail, fix="" if available else fix)
         for name, available, detail, fix in describe()
-    )
+    ]
+    held, refused = trial.layers(choose())
+    why_not = refused or "not on this system"
+    layers = [
+        Check(
+            name=layer.value.replace("_", " "),
+            available=layer in held,
+            detail=LAYERS[layer] if layer in held else why_not,
+        )
+        for layer in Layer
+    ]
+    return (*kinds, *layers)
 
 
 def extras() -> tuple[Check, ...]:

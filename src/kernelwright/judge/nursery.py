@@ -19,8 +19,8 @@ from kernelwright.home import home
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
-from kernelwright.judge.isolation import NoSandbox, Sandbox
-from kernelwright.schema import Status
+from kernelwright.judge.isolation import NoSandbox, Sandbox, cell_layers
+from kernelwright.schema import Layer, Status
 
 START_SECONDS = 120.0
 OUTPUT_BYTES = 16_000
@@ -204,6 +204,8 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: Channel | None = None
         self._namespaces = False
+        self.layers: tuple[Layer, ...] = ()
+        """What isolates a candidate here; known when the warm parent is ready."""
         self._directory = Path(tempfile.mkdtemp(prefix="kernelwright-"))
         self._cell_directories: dict[int, Path] = {}
         self._ready = False
@@ -218,7 +220,7 @@ class Nursery:
         argv = [sys.executable, "-m", "kernelwright.judge.worker.zygote", str(theirs.fileno()),
                 "1" if self.sandbox.namespaces else "0", self.platform]  # fmt: skip
         environment = worker_environment(scratch)
-        command = self.sandbox.command(argv, environment, gpu=self.platform == "cuda")
+        command = self.sandbox.command(argv, environment, gpu=self.platform != "cpu")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log,
@@ -238,6 +240,7 @@ class Nursery:
         except (ChannelClosed, ChannelTimeout):
             raise RuntimeError(f"the sandbox did not start: {self._last_words()}") from None
         self._namespaces = bool(reply["namespaces"])
+        self.layers = (*self.sandbox.layers, *cell_layers(namespaces=self._namespaces, seccomp=bool(reply["seccomp"])))
         self._ready = True
 
     def _last_words(self) -> str:
@@ -253,11 +256,14 @@ class Nursery:
         reply, _ = self._control.receive(timeout)
         return reply
 
-    def spawn(self, *, memory_limit: int, process_limit: int, time_limit: float) -> Worker:
-        """A process that held no other candidate. The next one is forked meanwhile, so that nobody waits for it."""
+    def spawn(self, *, memory_limit: int, process_limit: int, time_limit: float, counters: bool = False) -> Worker:
+        """A process that held no other candidate. The next one is forked meanwhile, so that nobody waits for it.
+
+        ``counters``: with hardware counters, which cannot be opened later.
+        """
         self.await_ready()
         began = time.monotonic()
-        bounds = _bounds(memory_limit, process_limit, time_limit)
+        bounds = _bounds(memory_limit, process_limit, time_limit) | {"counters": counters}
         worker = self._take_next(bounds)
         if worker is None:
             worker = self._fork(bounds)

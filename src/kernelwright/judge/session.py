@@ -147,6 +147,7 @@ class JudgeSession:
             warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings + suspicions,
             feedback=finding.feedback if finding else of_success(speedup, not_timed),
             isolation=self._sandbox.kind,
+            layers=self._nursery.layers if worker is not None and self._nursery is not None else (),
             artifacts=artifacts,
             seconds=self._seconds(began, worker, checked),
         )
@@ -171,14 +172,14 @@ class JudgeSession:
             sandbox=self._sandbox,
             screenshots=self.settings.screenshots,
             remembered=self._remembered,
-            spawn=lambda: self._spawn(trusted),
+            spawn=lambda: self._spawn(trusted, counters=True),
             judge=lambda: self.judge(candidate, trusted=trusted),
             costs=self._problem_costs,
             limits=self._device_limits,
         )
         return profiler.profile(candidate, kit)
 
-    def _spawn(self, trusted: bool) -> Worker:
+    def _spawn(self, trusted: bool, *, counters: bool = False) -> Worker:
         if isinstance(self._sandbox, NoSandbox) and not (trusted or self.settings.unsafe):
             raise stop(
                 Status.REJECTED, "isolation",
@@ -190,6 +191,7 @@ class JudgeSession:
             memory_limit=self.settings.memory_limit,
             process_limit=self.settings.process_limit,
             time_limit=self.settings.time_limit,
+            counters=counters,
         )
 
     def _time(self, candidate: Candidate, worker: Worker) -> tuple[Timing, Speedup]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from kernelwright.report import words
 from kernelwright.report.metal import metal_view
-from kernelwright.schema import Accuracy, Limits, Timing, Verdict
+from kernelwright.schema import Accuracy, Isolation, Limits, Timing, Verdict
 
 
 def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
@@ -18,7 +18,7 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_row("status", words.status(verdict.status, verdict.rule))
     facts.add_row("on", Text(" · ".join(filter(None, (verdict.platform, verdict.device, verdict.target.value)))))
-    facts.add_row("isolation", Text(verdict.isolation.value))
+    facts.add_row("isolation", _isolation(verdict))
     _add(facts, "labels", verdict.labels)
     _add(facts, "problem", verdict.problem_labels)
     if verdict.speedup.eager is not None:
@@ -46,6 +46,12 @@ def verdict_view(verdict: Verdict, title: str = "") -> RenderableType:
     heading = title or verdict.problem or "verdict"
     spaced = [Padding(part, (0, 0, 1, 0)) for part in parts[:-1]] + parts[-1:]
     return Panel(Group(*spaced), title=Text(heading, style="bold"), title_align="left")
+
+
+def _isolation(verdict: Verdict) -> Text:
+    said = verdict.isolation.value if verdict.isolation is not Isolation.NONE else "none: it ran with your rights"
+    held = ", ".join(layer.value.replace("_", " ") for layer in verdict.layers)
+    return Text(f"{said} ({held})" if held else said)
 
 
 def _add(facts: Table, name: str, values: Iterable[str]) -> None:

@@ -46,6 +46,23 @@ class Isolation(StrEnum):
     NONE = "none"
 
 
+class Layer(StrEnum):
+    """One measure of isolation that held while a candidate ran."""
+
+    NETWORK = "no_network"
+    FILES = "private_files"
+    """No file is seen but interpreter, packages and compilers; none is written outside an empty directory."""
+    ENVIRONMENT = "clean_environment"
+    """No variable but those on a list."""
+    NAMESPACES = "namespaces"
+    """User, process, mount and IPC namespaces of the candidate's own."""
+    CAPABILITIES = "no_capabilities"
+    SECCOMP = "seccomp"
+    RLIMITS = "rlimits"
+    WATCHDOG = "watchdog"
+    """Memory and the number of processes are watched from outside."""
+
+
 class Interval(Record):
     """A median with its 95 % bootstrap interval."""
 
@@ -170,6 +187,8 @@ class Verdict(Record):
     feedback: str = ""
     """What an author gets back: the first error with its source lines, the failing shape, where the error sits."""
     isolation: Isolation = Isolation.NONE
+    layers: tuple[Layer, ...] = ()
+    """What the isolation consisted of. Empty where no process of the candidate was started."""
     artifacts: dict[str, str] = {}
     """Generated code found after the run (TorchInductor's output), file name to text."""
     seconds: dict[str, float] = {}

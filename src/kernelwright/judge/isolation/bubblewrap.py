@@ -1,50 +1,30 @@
 """bubblewrap (``bwrap``): fresh namespaces, no network, a read-only view of interpreter, packages and compilers.
 
-The candidate sees ``/usr``, the Python installation and environment, this package, what all Metal programs share of
-the compiler's work, the CUDA toolkit where the target needs it, and an empty ``/tmp``. It sees no home directory, no
-environment variable that is not on the list below, and no device but the GPU's. Manual: bwrap(1).
+The candidate sees what ``places.py`` lists, what all Metal programs share of the compiler's work, and an empty
+``/tmp``. It sees no home directory, no environment variable that it was not given, and no device but the GPU's, and
+that only where the platform is one. Manual: bwrap(1).
 """
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import kernelwright
+from kernelwright.judge.isolation import places
 from kernelwright.judge.isolation.sandbox import Support
 from kernelwright.judge.worker.cell import WHOLE_PROC
-from kernelwright.metal import cache as metal_cache
-from kernelwright.schema import Isolation
+from kernelwright.schema import Isolation, Layer
 
 INSTALL = "apt-get install -y bubblewrap"
-_SYSTEM = ("/usr", "/opt", "/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-           "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime")  # fmt: skip
 _LINKED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
-
-
-def _readable_places() -> list[str]:
-    """Interpreter, environment and packages, outermost first, nothing twice."""
-    package = Path(kernelwright.__file__).resolve().parents[1]
-    places = [Path(sys.base_prefix), Path(sys.prefix), package]
-    asked_for = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    packages = (p for p in sys.path if "site-packages" in p or "dist-packages" in p or p in asked_for)
-    places += [Path(p) for p in packages if p and Path(p).is_dir()]
-    places += [Path(p).resolve() for p in (sys.base_prefix, sys.prefix)]
-    places += metal_cache.shared()
-    kept: list[str] = []
-    for place in sorted({str(p) for p in places}, key=len):
-        inside = (*_SYSTEM[:2], *kept)
-        if not any(place == root or place.startswith(root + "/") for root in inside):
-            kept.append(place)
-    return kept
 
 
 def _scratch() -> str:
     """Where each cell mounts its private directory: ``/tmp``, unless the environment itself lives there."""
-    return "/run/scratch" if any(place.startswith("/tmp/") for place in _readable_places()) else "/tmp"
+    return (
+        "/run/scratch" if any(place.startswith("/tmp/") for place in places.of_python(places.SYSTEM_LINUX)) else "/tmp"
+    )
 
 
 def _gpu_places() -> list[str]:
@@ -62,6 +42,7 @@ class Bubblewrap:
     """The Linux sandbox."""
 
     kind = Isolation.BUBBLEWRAP
+    layers: tuple[Layer, ...] = (Layer.NETWORK, Layer.FILES, Layer.ENVIRONMENT)
     namespaces = True
 
     def command(
@@ -70,15 +51,18 @@ class Bubblewrap:
         args = ["bwrap", "--unshare-all", "--new-session", "--hostname", "kernelwright"]
         if dies_with_parent:
             args.append("--die-with-parent")
-        for place in _SYSTEM:
+        for place in places.SYSTEM_LINUX:
             args += ["--ro-bind-try", place, place]
         for place in _LINKED:
             if Path(place).is_symlink():
                 args += ["--symlink", str(Path(place).readlink()), place]
             elif Path(place).is_dir():
                 args += ["--ro-bind", place, place]
+        for place in places.HIDDEN:
+            if Path(place).is_dir():
+                args += ["--tmpfs", place]
         args += ["--proc", "/proc", "--bind", "/proc", WHOLE_PROC, "--dev", "/dev", "--tmpfs", "/tmp"]
-        for place in _readable_places():
+        for place in places.of_python(places.SYSTEM_LINUX):
             args += ["--ro-bind", place, place]
         if _scratch() != "/tmp":
             args += ["--dir", _scratch(), "--remount-ro", "/tmp"]

@@ -2,8 +2,8 @@
 
 The warm parent already sits in bubblewrap's sandbox. A cell adds, for each candidate, its own PID namespace (it cannot
 see or signal the parent, and nothing it starts outlives it), its own IPC namespace and an empty, bounded ``/tmp`` and
-``/dev/shm``; then it gives up every capability. Costs about ten milliseconds; the system calls are unshare(2),
-mount(2), prctl(2) and capset(2).
+``/dev/shm``; then it gives up every capability, and the kernel refuses it what no kernel of numbers needs
+(``seccomp.py``). Costs about ten milliseconds; the system calls are unshare(2), mount(2), prctl(2) and capset(2).
 """
 
 import ctypes
@@ -13,6 +13,9 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+from kernelwright.judge.worker import seccomp
 
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
@@ -85,17 +88,47 @@ def mount_own_proc() -> bool:
     return granted
 
 
-def namespaces_work() -> bool:
-    """Whether this system lets a sandboxed process make cells: tried once, in a child."""
+class Granted(NamedTuple):
+    """What this system lets a sandboxed process have."""
+
+    namespaces: bool
+    seccomp: bool
+
+
+def tried(*, namespaces: bool) -> Granted:
+    """Make a cell once, in a child, and see. ``namespaces``: whether to ask for them at all."""
+    if sys.platform != "linux":
+        return Granted(namespaces=False, seccomp=False)
     child = os.fork()
     if child == 0:
-        try:
-            enter_namespaces(1 << 20, "/tmp")
-        except OSError as error:
-            os.write(2, f"no cells inside the sandbox: {error}\n".encode())
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        found = Granted(namespaces and _does(lambda: enter_namespaces(1 << 20, "/tmp")), _does(confine))
+        os._exit(found.namespaces << 1 | found.seccomp)
+    answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return Granted(namespaces=answer in (2, 3), seccomp=answer in (1, 3))
+
+
+def _does(step: Callable[[], None]) -> bool:
+    try:
+        step()
+    except OSError as error:
+        os.write(2, f"not granted inside the sandbox: {error}\n".encode())
+        return False
+    return True
+
+
+def confine() -> None:
+    """No capability is left, no started program brings one back, and the filter of system calls holds from here on.
+
+    Raises ``OSError`` where the kernel takes no filter; capabilities are gone then, too.
+    """
+    drop_privileges()
+    seccomp.install()
+
+
+def filter_system_calls() -> None:
+    """The filter alone, where a profiler needs the capabilities that it was started with. Raises ``OSError``."""
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    seccomp.install()
 
 
 def drop_privileges() -> None:
@@ -108,14 +141,22 @@ def drop_privileges() -> None:
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
-def set_limits(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bounds that the kernel keeps for each process; the warm parent watches the sum."""
+def set_limits(file_bytes: int, cpu_seconds: int, tasks: int | None = None) -> None:
+    """Bounds that the kernel keeps for each process; the warm parent watches the sum.
+
+    ``tasks``: processes and threads together, all of them. The kernel counts them by user namespace (since Linux 5.14,
+    getrlimit(2)), so only a cell with one of its own may have this bound.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    if tasks is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+        bound = tasks if hard == resource.RLIM_INFINITY else min(tasks, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (bound, bound))
 
 
 def init_process(run: Callable[[], None], status_fd: int, keep_fds: frozenset[int], *, namespaces: bool) -> None:

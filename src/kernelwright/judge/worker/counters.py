@@ -1,8 +1,8 @@
 """Hardware counters of this process through perf_event_open(2): user space only, every thread.
 
-A counter follows one thread and the threads that this one starts later; thread pools are there before, so each thread
-gets counters of its own. The kernel decides who may count (``kernel.perf_event_paranoid`` ≤ 2), and many virtual
-machines have no counters at all.
+Opened while the process has one thread and before the filter of system calls holds; they follow every thread that is
+started from then on. The kernel decides who may count (``kernel.perf_event_paranoid`` ≤ 2), and many virtual machines
+have no counters at all.
 """
 
 import ctypes
@@ -10,7 +10,6 @@ import os
 import platform
 import struct
 import sys
-from pathlib import Path
 
 _SYSCALLS = {"x86_64": 298, "aarch64": 241}
 _HARDWARE = 0
@@ -25,55 +24,49 @@ class HardwareCounters:
     """Opens what it can; ``missing`` says in one line why nothing is counted."""
 
     def __init__(self) -> None:
-        self._counters: dict[str, list[int]] = {}
+        self._counters: dict[str, int] = {}
         self.missing = ""
-
-    def start(self) -> None:
         number = _SYSCALLS.get(platform.machine())
         if sys.platform != "linux" or number is None:
             self.missing = f"hardware counters: not read on {sys.platform} {platform.machine()}"
             return
-        threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
-        for name, event in EVENTS.items():
-            opened = self._counters.setdefault(name, [])
-            for thread in threads:
-                try:
-                    opened.append(_open(number, event, thread))
-                except ProcessLookupError:
-                    continue  # that thread has ended
-                except OSError as error:
-                    self.missing = f"hardware counters: this system grants none ({os.strerror(error.errno or 0)})"
-                    self.stop()
-                    return
+        try:
+            for name, event in EVENTS.items():
+                self._counters[name] = _open(number, event)
+        except OSError as error:
+            self.missing = f"hardware counters: this system grants none ({os.strerror(error.errno or 0)})"
+            self._close()
+
+    def start(self) -> None:
         self._all(_ENABLE)
 
     def stop(self) -> dict[str, float]:
         """Counts since ``start``, by name; closes the counters."""
         self._all(_DISABLE)
-        counts: dict[str, float] = {}
-        for name, fds in self._counters.items():
-            counts[name] = float(sum(struct.unpack("q", os.read(fd, 8))[0] for fd in fds))
-            for fd in fds:
-                os.close(fd)
-        self._counters.clear()
+        counts = {name: float(struct.unpack("q", os.read(fd, 8))[0]) for name, fd in self._counters.items()}
+        self._close()
         return counts
 
     def _all(self, request: int) -> None:
         import fcntl
 
-        for fds in self._counters.values():
-            for fd in fds:
-                fcntl.ioctl(fd, request, 0)
+        for fd in self._counters.values():
+            fcntl.ioctl(fd, request, 0)
+
+    def _close(self) -> None:
+        for fd in self._counters.values():
+            os.close(fd)
+        self._counters.clear()
 
 
-def _open(number: int, event: int, thread: int) -> int:
-    """One counter of one thread, on any CPU. Raises ``OSError``."""
+def _open(number: int, event: int) -> int:
+    """One counter of this thread and those that it starts, on any CPU. Raises ``OSError``."""
     flags = _DISABLED | _INHERIT | _EXCLUDE_KERNEL | _EXCLUDE_HV
     # struct perf_event_attr: type, size, config, sample period, sample type, read format, flags
     head = struct.pack("IIQQQQQ", _HARDWARE, _ATTRIBUTE_SIZE, event, 0, 0, 0, flags)
     attribute = ctypes.create_string_buffer(head.ljust(_ATTRIBUTE_SIZE, b"\0"), _ATTRIBUTE_SIZE)
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(number, attribute, thread, -1, -1, 8)  # close on exec
+    fd = libc.syscall(number, attribute, 0, -1, -1, 8)  # close on exec
     if fd < 0:
         raise OSError(ctypes.get_errno(), "perf_event_open")
     return fd

@@ -16,6 +16,7 @@ from kernelwright import platforms
 from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs
+from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
 from kernelwright.problems.structure import flatten, unflatten
 
@@ -95,7 +96,7 @@ def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> st
 class Harness:
     """Answers the judge's requests for one candidate. Every failure of the candidate becomes an ``error`` reply."""
 
-    def __init__(self, channel: Channel, platform: str, directory: str):
+    def __init__(self, channel: Channel, platform: str, directory: str, hardware: HardwareCounters | None = None):
         self.channel = channel
         self.platform = platforms.get(platform)
         self.directory = Path(directory)
@@ -106,6 +107,7 @@ class Harness:
         self.file = ""
         self.last_inputs: Any = None
         self.kept_outputs: Any = None
+        self.hardware = hardware
         self.counters: Any = None
 
     def serve(self) -> None:
@@ -229,7 +231,8 @@ class Harness:
         from kernelwright.judge.worker.watching import UsageCounters
 
         if message["begin"]:
-            self.counters = UsageCounters()
+            assert self.hardware is not None, "this process was started without counters"
+            self.counters = UsageCounters(self.hardware)
             self.counters.start()
             return {}, ()
         return self.counters.stop(), ()

@@ -36,10 +36,10 @@ _OURS = frozenset({"torch", "builtins", "kernelwright", "numpy", "pybind11_built
 class UsageCounters:
     """What this process uses between ``start`` and ``stop``: getrusage(2), and hardware counters where they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, hardware: HardwareCounters) -> None:
         self._before = resource.getrusage(resource.RUSAGE_SELF)
         self._waited: float | None = None
-        self._hardware = HardwareCounters()
+        self._hardware = hardware
 
     def start(self) -> None:
         self._hardware.start()

@@ -16,9 +16,12 @@ from typing import Any
 from kernelwright import platforms
 from kernelwright.judge.channel import Channel, ChannelClosed, readable
 from kernelwright.judge.worker import cell
+from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.processes import Usage, descendants_memory, descendants_usage
 
 WATCH_SECONDS = 0.05
+TASKS_PER_PROCESS = 16
+"""Threads come to this many for each process that a candidate may have: thread pools have one for each core."""
 
 
 @dataclass
@@ -36,13 +39,14 @@ class Zygote:
     def __init__(self, control: Channel, *, namespaces: bool):
         self.control = control
         self.namespaces = namespaces
+        self.seccomp = False
         self.cells: dict[int, Cell] = {}
 
     def serve(self) -> None:
         """Answer until the judge closes the connection."""
-        if self.namespaces:
-            self.namespaces = cell.namespaces_work()
-        self.control.send({"op": "ready", "pid": os.getpid(), "namespaces": self.namespaces})
+        granted = cell.tried(namespaces=self.namespaces)
+        self.namespaces, self.seccomp = granted.namespaces, granted.seccomp
+        self.control.send({"op": "ready", "pid": os.getpid(), **granted._asdict()})
         while True:
             if not self.control.ready(WATCH_SECONDS if self.cells else None):
                 self.watch()
@@ -153,21 +157,25 @@ def _candidate_main(zygote: Zygote, message: dict[str, Any], channel_fd: int, ou
                 os._exit(0)
             cell.die_with_parent()
         keep = frozenset({channel_fd})
-        cell.init_process(lambda: _serve(message, channel_fd), status_fd, keep, namespaces=zygote.namespaces)
+        cell.init_process(lambda: _serve(zygote, message, channel_fd), status_fd, keep, namespaces=zygote.namespaces)
     except BaseException as error:  # a fork must never fall back into its parent's loop
         os.write(2, f"the cell could not be set up: {error}\n".encode())
     os._exit(70)
 
 
-def _serve(message: dict[str, Any], channel_fd: int) -> None:
+def _serve(zygote: Zygote, message: dict[str, Any], channel_fd: int) -> None:
     from kernelwright.judge.worker.harness import Harness
 
-    if sys.platform == "linux":
+    counters = HardwareCounters() if message["counters"] else None  # the filter refuses performance events
+    if zygote.seccomp:
+        cell.confine()
+    elif sys.platform == "linux":
         cell.drop_privileges()
     cell.become_ordinary()
-    cell.set_limits(message["file_bytes"], message["cpu_seconds"])
+    tasks = TASKS_PER_PROCESS * message["max_processes"] if zygote.namespaces else None
+    cell.set_limits(message["file_bytes"], message["cpu_seconds"], tasks)
     os.chdir(message["directory"])
-    Harness(Channel.from_fd(channel_fd), message["platform"], message["directory"]).serve()
+    Harness(Channel.from_fd(channel_fd), message["platform"], message["directory"], counters).serve()
 
 
 def main() -> None:
