@@ -63,3 +63,13 @@ def test_a_launch_may_hide_a_little_on_a_device_with_a_queue():
     for _ in range(8):
         conduct.saw_block(100, 5.0, 6.0, 0.01)
     conduct.judge()
+
+
+def test_one_block_on_a_busy_machine_proves_little_and_a_cheat_is_found_in_it_all_the_same():
+    busy, cheat = Conduct(), Conduct()
+    busy.saw_block(190, stamped=44.0, unstamped=13.0, baseline_per_call=3.4 / 190)  # seen beside other work: 2.4
+    busy.judge()
+    cheat.saw_block(190, stamped=1.0, unstamped=57.0, baseline_per_call=3.4 / 190)
+    with pytest.raises(Stopped) as stopped:
+        cheat.judge()
+    assert stopped.value.finding.rule == "clock_disagreement"

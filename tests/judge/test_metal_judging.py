@@ -175,10 +175,11 @@ def test_no_metal_is_a_compilation_that_failed(session: JudgeSession) -> None:
     assert "double sum = 0;" in verdict.feedback and "section 2.1" in verdict.feedback
 
 
-def test_a_candidate_without_a_kernel_is_labelled(session: JudgeSession) -> None:
+def test_a_candidate_without_a_kernel_is_rejected(session: JudgeSession) -> None:
     plain = PROBLEM.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
     verdict = judge(session, plain)
-    assert verdict.ok and verdict.labels == ("launches_no_kernel",)
+    assert (verdict.status, verdict.rule) == (Status.REJECTED, "no_own_kernel")
+    assert verdict.labels == ("launches_no_kernel",)
 
 
 def test_a_record_that_is_no_record_is_rejected() -> None:

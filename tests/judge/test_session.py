@@ -55,7 +55,7 @@ def test_an_honest_candidate_is_correct_under_every_precision(session):
     assert verdict.status is Status.CORRECT and verdict.rule is None
     assert verdict.accuracy is not None and all(verdict.accuracy.passes.values())
     assert verdict.accuracy.draws == 2 and verdict.accuracy.stress_draws >= 3
-    assert verdict.labels == () and verdict.warnings == ()
+    assert verdict.labels == ("library_only", "same_operators") and verdict.warnings == ()
     assert verdict.candidate == Candidate(source=HONEST, author="x").digest
     assert {"total", "start", "candidate", "reference"} <= verdict.seconds.keys()
     assert json.loads(json.dumps(verdict.to_json()))["schema"] == "kernelwright.verdict/1"
@@ -115,7 +115,7 @@ def test_noise_within_accuracy_is_labelled_not_rejected(session):
 
 def test_a_compiled_candidate_is_labelled(session):
     verdict = judge(session, HONEST + "\nif False:\n    torch.compile(None)\n")
-    assert verdict.labels == ("uses_torch_compile",)
+    assert "uses_torch_compile" in verdict.labels
 
 
 def test_half_precision_passes_the_published_tolerances_and_not_ours(session):

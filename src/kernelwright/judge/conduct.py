@@ -27,9 +27,13 @@ BACKGROUND_SHARE = 0.10
 BACKGROUND_SECONDS = 0.05
 
 
+ENOUGH = 8
+"""Blocks that settle the matter. Of fewer, each must show so much more: on a busy machine one block shows anything."""
+
+
 def _mostly(values: list[float]) -> float:
     """What three quarters of the values exceed: an honest candidate may be unlucky in some blocks, a cheat never is."""
-    return sorted(values)[len(values) // 4] if values else 0.0
+    return sorted(values)[len(values) // 4] * min(1.0, len(values) / ENOUGH) if values else 0.0
 
 
 @dataclass

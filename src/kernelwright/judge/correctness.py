@@ -207,6 +207,7 @@ class Correctness:
         if not isinstance(tensors, list) or not all(isinstance(t, dict) for t in tensors):
             raise stop(Status.REJECTED, "protocol", "the report on the outputs is unreadable")
         allowed: list[bool] = draw.facts["aliases"]
+        shared: list[int | None] = draw.facts["overlaps"]
         device = "mps" if self.metal else self.reference.device_type
         for k, tensor in enumerate(tensors):
             if not tensor.get("plain"):
@@ -224,6 +225,15 @@ class Correctness:
                     Status.MISMATCH,
                     "aliasing",
                     f"output tensor {k} shares memory with an input; the reference's is a tensor of its own",
+                )
+            other = tensor.get("overlaps")
+            if other is not None and not (k < len(shared) and shared[k] is not None):
+                with_what = "itself: several of its elements are one" if other == k else f"output tensor {other}"
+                raise stop(
+                    Status.MISMATCH,
+                    "overlapping_outputs",
+                    f"output tensor {k} has memory in common with {with_what}; writing to one would change the other, "
+                    "and the reference's do not overlap. Return a clone.",
                 )
 
     def _repeat(self, draw: DrawPlan) -> None:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from kernelwright.judge.dispatched import DispatchWatch, is_view, place, tensors, written
 from kernelwright.problems import LoadedProblem
 from kernelwright.problems.structure import flatten, unflatten
 
@@ -97,7 +97,7 @@ def degenerate_labels(
     return tuple(dict.fromkeys(labels))
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(DispatchWatch):
     """Follows from which inputs each piece of memory was computed, and compares results with arguments."""
 
     def __init__(self, inputs: Sequence[Any]):
@@ -111,14 +111,14 @@ class _Watch(TorchDispatchMode):
         self._sources: dict[int, frozenset[int]] = {}
         for k, leaf in enumerate(flatten(tuple(inputs))[0]):
             if isinstance(leaf, torch.Tensor):
-                place = _place(leaf)
-                self._sources[place] = self._sources.get(place, frozenset()) | {k}
+                where = place(leaf)
+                self._sources[where] = self._sources.get(where, frozenset()) | {k}
 
     def sources(self, x: torch.Tensor) -> frozenset[int]:
-        return self._sources.get(_place(x), frozenset())
+        return self._sources.get(place(x), frozenset())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = [leaf for leaf in flatten((args, kwargs or {}))[0] if isinstance(leaf, torch.Tensor)]
+        given = tensors((args, kwargs or {}))
         sources = frozenset[int]().union(*map(self.sources, given))
         name = func.overloadpacket.__name__
         first = args[0] if args and isinstance(args[0], torch.Tensor) else None
@@ -128,27 +128,19 @@ class _Watch(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         if name in _ESCAPES:
             self.escaped |= sources
-        places = {_place(t) for t in given}
-        made = [leaf for leaf in flatten(result)[0] if isinstance(leaf, torch.Tensor)]
+        places = {place(t) for t in given}
+        made = tensors(result)
         for x in made:
             # memory that was freed and given out again must not keep its old sources
-            old = self.sources(x) if _place(x) in places else frozenset[int]()
-            self._sources[_place(x)] = old | sources
+            old = self.sources(x) if place(x) in places else frozenset[int]()
+            self._sources[place(x)] = old | sources
         if func._schema.is_mutable:
-            self._mark_written(func, args, kwargs or {}, sources)
-        if compared and before is not None and isinstance(result, torch.Tensor) and not _is_view(func):
+            for x in written(func, args, kwargs or {}):
+                self._sources[place(x)] = self.sources(x) | sources
+        if compared and before is not None and isinstance(result, torch.Tensor) and not is_view(func):
             self._compare(f"{func.namespace}.{name.removesuffix('_')}", before, result)
         self._number += 1
         return result
-
-    def _mark_written(self, func: Any, args: Any, kwargs: Any, sources: frozenset[int]) -> None:
-        for k, argument in enumerate(func._schema.arguments):
-            if argument.alias_info is None or not argument.alias_info.is_write:
-                continue
-            value = args[k] if k < len(args) else kwargs.get(argument.name)
-            for x in flatten(value)[0]:
-                if isinstance(x, torch.Tensor):
-                    self._sources[_place(x)] = self.sources(x) | sources
 
     def _compare(self, name: str, before: torch.Tensor, result: torch.Tensor) -> None:
         if not result.numel() or not _affordable(result):
@@ -165,8 +157,7 @@ def _watch(model: torch.nn.Module, inputs: Sequence[Any], seed: int) -> _Watch:
     with torch.no_grad(), watch:
         output = model(*inputs)
     watch.outputs = list(flatten(output)[0])
-    tensors = [leaf for leaf in watch.outputs if isinstance(leaf, torch.Tensor)]
-    watch.used = set(watch.escaped).union(*map(watch.sources, tensors))
+    watch.used = set(watch.escaped).union(*map(watch.sources, tensors(watch.outputs)))
     return watch
 
 
@@ -199,8 +190,8 @@ def _ignored(
 
 def _constant(a: list[Any], b: list[Any]) -> bool:
     """Equal up to rounding: no output that depends on random inputs comes as close."""
-    tensors = [(x, y) for x, y in zip(a, b, strict=False) if isinstance(x, torch.Tensor)]
-    return bool(tensors) and len(a) == len(b) and all(_close(x, y) for x, y in tensors)
+    pairs = [(x, y) for x, y in zip(a, b, strict=False) if isinstance(x, torch.Tensor)]
+    return bool(pairs) and len(a) == len(b) and all(_close(x, y) for x, y in pairs)
 
 
 def _close(x: torch.Tensor, y: torch.Tensor) -> bool:
@@ -233,11 +224,3 @@ def _one_value(x: torch.Tensor) -> bool:
 
 def _affordable(x: torch.Tensor) -> bool:
     return x.numel() * x.element_size() <= LARGEST_CHECKED
-
-
-def _is_view(func: Any) -> bool:
-    return any(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns)
-
-
-def _place(x: torch.Tensor) -> int:
-    return x.untyped_storage().data_ptr()

@@ -19,6 +19,7 @@ from kernelwright.judge.interpreter import NOTE, interpreted
 from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.metal import watch_for
 from kernelwright.judge.nursery import Nursery, Worker
+from kernelwright.judge.origin import Origin, origin
 from kernelwright.judge.profiling.remembered import Remembered
 from kernelwright.judge.reference.client import Reference, ReferenceFailed, baseline_cache
 from kernelwright.judge.settings import JudgeSettings
@@ -79,6 +80,7 @@ class JudgeSession:
         self._stopwatch: Stopwatch | None = None
         self._costs: dict[str, Any] = {}
         self._limits: DeviceLimits | None = None
+        self._reference_operators: tuple[str, ...] | None = None
         self._remembered = Remembered()
 
     # --- the way of a candidate -------------------------------------------------------------------------------------
@@ -91,7 +93,7 @@ class JudgeSession:
         self.open()
         began = time.monotonic()
         checked, finding, worker, metal = Checked(), None, None, None
-        timing, speedup, limits, work, remarks = None, Speedup(), None, None, ()
+        timing, speedup, limits, work, remarks, came_from = None, Speedup(), None, None, (), Origin()
         not_timed: str | None = None
         artifacts: dict[str, str] = {}
         try:
@@ -114,13 +116,15 @@ class JudgeSession:
             elif self.settings.timing:
                 timing, speedup = self._time(candidate, worker)
                 limits = self._hold_against_limits(timing)
+            came_from = origin(candidate, worker, self._two_draws, self._operators())
         except Stopped as stopped:
             finding = stopped.finding
             timing, speedup = None, Speedup()  # times of a candidate that is not correct mean nothing
         finally:
             if worker is not None:
                 worker.close()
-        labels = tuple(dict.fromkeys(r.label for r in remarks if r.label)) + checked.labels
+        read = (r.label for r in remarks if r.label)
+        labels = tuple(dict.fromkeys((*read, *came_from.labels))) + checked.labels
         suspicions = tuple(metal.warnings) if metal else ()
         if work is not None and not work.kernels:
             labels += ("launches_no_kernel",)
@@ -144,7 +148,7 @@ class JudgeSession:
             not_timed=not_timed,
             problem_labels=self.problem_labels,
             labels=labels,
-            warnings=tuple(r.warning for r in remarks if r.warning) + checked.warnings + suspicions,
+            warnings=(*(r.warning for r in remarks if r.warning), *checked.warnings, *suspicions, *came_from.warnings),
             feedback=finding.feedback if finding else of_success(speedup, not_timed),
             isolation=self._sandbox.kind,
             layers=self._nursery.layers if worker is not None and self._nursery is not None else (),
@@ -235,6 +239,18 @@ class JudgeSession:
                 f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all work was done",
             )  # fmt: skip
         return limits.limits(costs, device, ms.median)
+
+    def _two_draws(self) -> tuple[int, int]:
+        """Files with the inputs of two natural draws (the first one twice, where there is no other)."""
+        natural = [draw for draw in self.plan if draw.kind == NATURAL]
+        first, second = natural[0], natural[min(1, len(natural) - 1)]
+        return self._inputs_of(first), self._inputs_of(second)
+
+    def _inputs_of(self, draw: DrawPlan) -> int:
+        """A new descriptor of a draw's inputs."""
+        if draw.inputs_fd is not None:
+            return os.dup(draw.inputs_fd)
+        return self._reference.request("draw", seed=draw.seed, kind=draw.kind)[1][0]
 
     # --- what is done once for the problem ----------------------------------------------------------------------------
 
@@ -330,6 +346,14 @@ class JudgeSession:
             slack = LAUNCH_SLACK_MS.get(self.platform.name, 0.0)
             self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, launch_slack_ms=slack)
         return self._stopwatch
+
+    def _operators(self) -> tuple[str, ...]:
+        """The reference's operators in the order of a call; empty where they cannot be followed."""
+        if self._reference_operators is None:
+            self._reference_operators = ()
+            with contextlib.suppress(ReferenceFailed):
+                self._reference_operators = tuple(self._reference.ask("operators", seed=self.plan[0].seed)["operators"])
+        return self._reference_operators
 
     def _problem_costs(self) -> "ProblemCosts":
         from kernelwright.judge.limits import ProblemCosts

@@ -13,7 +13,9 @@ import torch
 
 from kernelwright.judge import wire
 from kernelwright.judge.accuracy import Yardstick, one_rounding_unit
+from kernelwright.judge.dispatched import tensors
 from kernelwright.judge.files import seal
+from kernelwright.judge.layout import overlaps
 from kernelwright.judge.worker.bench import change_element, copy_inputs, tensor_bytes
 from kernelwright.problems import LoadedProblem
 from kernelwright.problems.stress import stress, structural_zeros
@@ -37,6 +39,8 @@ class Draw:
     """What they are: ``float64``, ``float64 on cpu``, ``float64, unconditioned`` or ``eager: REASON``."""
     aliases: tuple[bool, ...]
     """For each output tensor: whether it shares memory with an input."""
+    overlaps: tuple[int | None, ...]
+    """For each output tensor: the first one that it has memory in common with."""
     inputs_after: Any | None
     """What the reference left in its inputs, where it changed them."""
     seconds: float
@@ -144,7 +148,7 @@ class Draws:
             torch.manual_seed(seed)
             eager = wire.plain(self.model(*given))
         self.platform.synchronize()
-        aliases = shares_memory(eager, given)
+        aliases, overlapping = shares_memory(eager, given), tuple(overlaps(tensors(eager)))
         eager = self._detached(eager, given)
         after = given if self._differs(given, inputs) else None
         del given  # large inputs: what follows needs the room
@@ -153,7 +157,7 @@ class Draws:
         with few_threads(tensor_bytes(eager)):
             yardstick = Yardstick(eager, answers.right, answers.conditioned, draw=kind, stress=stressed)
         self.platform.synchronize()
-        return Draw(inputs, eager, yardstick, answers.kind, aliases, after, time.perf_counter() - began)
+        return Draw(inputs, eager, yardstick, answers.kind, aliases, overlapping, after, time.perf_counter() - began)
 
     def _detached(self, outputs: Any, inputs: Any) -> Any:
         """Outputs that share no memory with the inputs: an output that is a view would change with them."""

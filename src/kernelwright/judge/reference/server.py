@@ -25,6 +25,7 @@ from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
+from kernelwright.judge.worker.provenance import operators
 from kernelwright.problems.structure import flatten
 from kernelwright.problems.weights import randomise_constants
 from kernelwright.schema import Precision, Problem
@@ -111,6 +112,7 @@ class Server:
             "output_bytes": tensor_bytes(draw.eager),
             "floating": floating,
             "aliases": draw.aliases,
+            "overlaps": draw.overlaps,
             "any_finite": _any_finite(draw.eager),
             "yardstick": draw.yardstick_kind,
         }
@@ -205,6 +207,11 @@ class Server:
     def on_labels(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """What is degenerate about the problem itself."""
         return {"labels": list(problem_labels(self.problem, self.model, message["seeds"], self.platform.device))}, ()
+
+    def on_operators(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """PyTorch's operators in one call of the reference, in order."""
+        draw = self.draws.get(message["seed"], NATURAL)
+        return {"operators": list(operators(self.model, draw.inputs))}, ()
 
     def on_costs(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Bytes and FLOPs of the reference."""

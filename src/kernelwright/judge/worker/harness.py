@@ -15,6 +15,8 @@ import torch
 from kernelwright import platforms
 from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
+from kernelwright.judge.dispatched import tensors
+from kernelwright.judge.layout import overlaps
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs
 from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
@@ -40,14 +42,15 @@ def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
 
 
 def describe_tensors(value: Any, inputs: Any, device: Device) -> list[dict[str, Any]]:
-    """For each tensor leaf in order: is it a plain tensor, on which device, and does it share memory with an input."""
+    """For each tensor leaf in order: is it a plain tensor, on which device, with what does it share memory."""
     given = {t.untyped_storage().data_ptr() for t in flatten(inputs)[0] if isinstance(t, torch.Tensor)}
     found: list[dict[str, Any]] = []
-    for leaf in flatten(wire.plain(value))[0]:
-        if not isinstance(leaf, torch.Tensor):
-            continue
-        plain = type(leaf) is torch.Tensor or type(leaf) is torch.nn.Parameter
+    leaves = tensors(wire.plain(value))
+    kinds = [type(leaf) is torch.Tensor or type(leaf) is torch.nn.Parameter for leaf in leaves]
+    overlapping = overlaps(leaves) if all(kinds) else [None] * len(leaves)
+    for leaf, plain, overlap in zip(leaves, kinds, overlapping, strict=True):
         record: dict[str, Any] = {"plain": plain, "type": type(leaf).__name__, "device": device.type_of(leaf)}
+        record["overlaps"] = overlap
         if plain and leaf.layout is torch.strided:
             record["aliases_input"] = leaf.untyped_storage().data_ptr() in given
         found.append(record)
@@ -91,6 +94,12 @@ def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> st
         f"reference: {lines(theirs)}\nModelNew: {lines(mine)}\n"
         "Keep the names of Model's parameters and buffers; register derived tensors with persistent=False."
     )
+
+
+def compiled_by_dynamo() -> bool:
+    """Whether anything in this process went through ``torch.compile``, whatever name it was called by."""
+    frames = sys.modules.get("torch._dynamo.convert_frame")
+    return frames is not None and bool(getattr(frames, "FRAME_COUNTER", 0))
 
 
 class Harness:
@@ -244,6 +253,25 @@ class Harness:
         assert self.model is not None
         inputs = [copy_inputs(self.bench.inputs[message["slot"]]) for _ in range(message["calls"])]
         return watch(self.model, inputs, self.platform), ()
+
+    def on_trace(self, _message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Where the outputs come from, on two draws: PyTorch's operators, or a kernel of the candidate's own."""
+        from kernelwright.judge.worker.provenance import trace
+
+        assert self.model is not None
+        compiled = compiled_by_dynamo()
+        if compiled:  # a watched call would be compiled anew
+            return {"compiled": True}, ()
+        first, second = (wire.unpack(fd, trusted=True, device=self.platform.device) for fd in fds)
+
+        def call(*inputs: Any) -> Any:
+            assert self.model is not None
+            adopted = self.device.take(inputs)
+            with self.device.active():
+                return self.model(*adopted)
+
+        traced = trace(call, first, second, self.platform.synchronize)
+        return {"compiled": False, "operators": list(traced.operators), "own_kernel": traced.own_kernel}, ()
 
     def on_artifacts(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """The code that TorchInductor generated in this process: the modules that hold a ``call`` function."""
