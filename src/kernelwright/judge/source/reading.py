@@ -2,13 +2,13 @@
 
 import ast
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Protocol
 
 from kernelwright.judge.findings import stop
+from kernelwright.judge.source import process_rules, shortcut_rules
+from kernelwright.judge.source.remarks import IntegrityRule, Remark
+from kernelwright.judge.source.trees import imports
 from kernelwright.schema import Candidate, Status, Target
 
 _TARGET_PACKAGES: dict[Target, frozenset[str]] = {
@@ -20,56 +20,13 @@ _TARGET_PACKAGES: dict[Target, frozenset[str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Remark:
-    """What a rule says about a candidate's text. ``label`` marks the verdict; ``warning`` is a line for the reader."""
-
-    line: int
-    warning: str = ""
-    label: str = ""
-
-
-class IntegrityRule(Protocol):
-    """Reads a candidate's syntax tree. Other packages add theirs: entry point ``kernelwright.integrity_rules``."""
-
-    @property
-    def name(self) -> str: ...
-
-    def __call__(self, tree: ast.Module, candidate: Candidate) -> Iterator[Remark]: ...
-
-
-class UsesTorchCompile:
-    """Labels candidates that hand their work to ``torch.compile``: allowed, but the reader should know."""
-
-    name = "uses_torch_compile"
-
-    def __call__(self, tree: ast.Module, candidate: Candidate) -> Iterator[Remark]:
-        del candidate
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr == "compile" and ast.unparse(node) == "torch.compile":
-                yield Remark(node.lineno, label=self.name)
-                return
-
-
-class AssignsToModules:
-    """Warns where a candidate replaces an attribute of torch or of a clock: in its own process that changes nothing."""
-
-    name = "assigns_to_modules"
-    _modules = frozenset({"torch", "time", "builtins", "sys", "os", "gc", "threading"})
-
-    def __call__(self, tree: ast.Module, candidate: Candidate) -> Iterator[Remark]:
-        del candidate
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Assign):
-                continue
-            for target in node.targets:
-                if isinstance(target, ast.Attribute):
-                    name = ast.unparse(target)
-                    if name.split(".")[0] in self._modules and not name.startswith(("torch.backends.", "sys.path")):
-                        yield Remark(node.lineno, warning=f"line {node.lineno} assigns to {name}")
-
-
-BUILT_IN: tuple[IntegrityRule, ...] = (UsesTorchCompile(), AssignsToModules())
+BUILT_IN: tuple[IntegrityRule, ...] = (
+    shortcut_rules.UsesTorchCompile(), shortcut_rules.HoldsBinary(), shortcut_rules.HasNoKernel(),
+    shortcut_rules.CountsCalls(), shortcut_rules.RemembersAddresses(), shortcut_rules.FallsBack(),
+    shortcut_rules.Reseeds(), shortcut_rules.DrawsInputs(), shortcut_rules.LeavesStreams(),
+    process_rules.AssignsToModules(), process_rules.LowersPrecision(), process_rules.LooksAround(),
+    process_rules.ReachesOut(), process_rules.ReadsSecrets(), process_rules.HidesCode(),
+)  # fmt: skip
 
 
 @cache
@@ -95,7 +52,8 @@ def read(candidate: Candidate) -> tuple[Remark, ...]:
     if not _defines(tree, "ModelNew"):
         raise stop(Status.GENERATION_FAILED, "no_model_new", "the file defines no class ModelNew")
     allowed = sys.stdlib_module_names | {"torch"} | _TARGET_PACKAGES[candidate.target]
-    for line, package in _imports(tree):
+    for line, module in imports(tree):
+        package = module.split(".")[0]
         if package not in allowed:
             raise stop(
                 Status.REJECTED,
@@ -115,12 +73,3 @@ def _defines(tree: ast.Module, name: str) -> bool:
         if isinstance(node, ast.If | ast.Try) and _defines(ast.Module(body=node.body, type_ignores=[]), name):
             return True
     return False
-
-
-def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name.split(".")[0]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.lineno, node.module.split(".")[0]
