@@ -6,7 +6,9 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from platform import machine
 
 import pytest
 from hostile_samples import Sample
@@ -29,6 +31,10 @@ class Court:
         name = sample.platform or "cpu"
         if not platforms.get(name).available():
             pytest.skip(f"needs platform {name}")
+        if sample.target == "triton" and find_spec("triton") is None:
+            pytest.skip("triton is not installed")
+        if sample.machine and sample.machine != machine():
+            pytest.skip(f"was made for {sample.machine}")
         key = (sample.problem, sample.timing, sample.limit, name)
         if key != self.key or self.session is None:
             self.adjourn()

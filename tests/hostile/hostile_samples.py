@@ -4,13 +4,16 @@ A sample is one candidate file. Its docstring ends with lines ``key: value``:
 
 ``problem``   the problem of ``problems/`` it answers (needed)
 ``expect``    verdict states the judge may give, joined by ``|``; ``no_gain`` stands for a verdict ``correct`` that does
-              not call the candidate faster (only with ``timing: yes``)
+              not call the candidate faster (only with ``timing: yes``). What is no lie about numbers or time may be
+              ``correct``: ``labelled`` with all of ``labels``, ``remarked`` on in a warning, or knowingly not stopped
+``labels``    what the verdict must be labelled with, joined by ``|``
 ``passes``    how it fares without a judge on the problem's own draw: ``exact`` or ``1e-2``
 ``timing``    ``yes`` where only timed calls can show what it does
 ``limit``     time limit of its judgement in seconds
 ``feedback``  words that the verdict's feedback must contain
 ``target``    the candidate's target, ``torch`` unless told
 ``platform``  the only platform it makes sense on
+``machine``   the only machine it was made for, as ``platform.machine()`` names it
 ``slow``      ``yes`` where it compiles C++ through torch
 """
 
@@ -19,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-KEYS = ("problem", "expect", "passes", "timing", "limit", "feedback", "target", "platform", "slow")
+KEYS = ("problem", "expect", "labels", "passes", "timing", "limit", "feedback", "target", "platform", "machine", "slow")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Sample:
     feedback: str = ""
     target: str = "torch"
     platform: str | None = None
+    machine: str | None = None
+    labels: frozenset[str] = frozenset()
     slow: bool = False
 
     @property
@@ -44,6 +49,11 @@ class Sample:
     @property
     def source(self) -> str:
         return self.path.read_text()
+
+    @property
+    def may_be_correct(self) -> bool:
+        """Whether a verdict ``correct`` is what should come of it."""
+        return bool(self.expect & {"correct", "labelled", "remarked"})
 
     @property
     def problem_path(self) -> Path:
@@ -71,6 +81,8 @@ def read(path: Path) -> Sample:
         feedback=words.get("feedback", ""),
         target=words.get("target", "torch"),
         platform=words.get("platform"),
+        machine=words.get("machine"),
+        labels=frozenset(filter(None, words.get("labels", "").split("|"))),
         slow=words.get("slow") == "yes",
     )
 

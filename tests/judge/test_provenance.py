@@ -126,3 +126,16 @@ def test_a_call_without_end_is_not_followed():
 
     with pytest.raises(TooLong):
         operators(long, [torch.ones(1)])
+
+
+def test_storages_that_are_copied_onto_themselves_keep_what_a_kernel_wrote(twice):
+    """As Triton's interpreter hands its results over."""
+
+    def through_storages(x):
+        y = torch.empty_like(x)
+        view = x.new_empty(0).set_(y.untyped_storage(), 0, y.size(), y.stride())
+        twice(x, view)
+        y.untyped_storage().copy_(view.untyped_storage())
+        return y
+
+    assert traced(through_storages).own_kernel

@@ -278,6 +278,8 @@ class Harness:
         files: dict[str, str] = {}
         room = MAX_ARTIFACT
         for path in sorted(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).glob("**/*.py")):
+            if path.is_symlink() or not path.is_file() or path.stat().st_size > room:
+                continue
             text = path.read_text(errors="replace")
             if "def call(" in text and len(text) <= room:
                 files[f"inductor_{len(files)}.py"] = text

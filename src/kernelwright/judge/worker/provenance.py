@@ -31,6 +31,8 @@ CHANGED = 1e-3
 _NAMESPACES = frozenset({"aten", "prim", "prims"})
 _OVERWRITES = frozenset({"copy_", "fill_", "zero_", "uniform_", "normal_", "random_", "bernoulli_", "exponential_"})
 """Operators in place that do not read what was there."""
+_WRITES_NO_VALUES = frozenset({"set_", "resize_", "t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_"})
+"""Operators in place that change where a tensor looks, and nothing there."""
 _COMPUTE_NOTHING = frozenset({"detach", "detach_", "lift_fresh", "lift", "_unsafe_view"})
 """Left out of the list of operators, with views and allocations."""
 
@@ -86,6 +88,8 @@ class Watch(DispatchWatch):
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
         given, targets = tensors((args, kwargs)), written(func, args, kwargs)
+        if name in _WRITES_NO_VALUES:
+            targets = []
         whole = [
             t for t in targets if _covers(t) and (name in _OVERWRITES or func._schema.overload_name.endswith("out"))
         ]
@@ -98,9 +102,9 @@ class Watch(DispatchWatch):
         places = {place(tensor) for tensor in given}
         allocates = name.removeprefix("new_").startswith("empty")
         for tensor in tensors(result):
-            if place(tensor) not in places:
+            if place(tensor) not in places and name not in _WRITES_NO_VALUES:
                 self._left(tensor, tainted=taint or allocates, allocated=allocates)
-        if not (allocates or name in _COMPUTE_NOTHING or is_view(func)):
+        if not (allocates or name in _COMPUTE_NOTHING | _WRITES_NO_VALUES or is_view(func)):
             self.operators.append(str(func))
             if len(self.operators) > MAX_OPERATORS:
                 raise TooLong

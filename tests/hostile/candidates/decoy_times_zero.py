@@ -1,0 +1,49 @@
+"""Adds its kernel's result to PyTorch's answer, times zero.
+
+Tries: to be credited for a kernel in C++, past a check that its result is used.
+Might work: the output depends on the kernel in every graph of operators that one could draw, and in no digit.
+
+problem: relu
+expect: rejected
+target: cpp
+platform: cpu
+"""
+
+import ctypes
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+SOURCE = """
+void relu(const float *x, float *y, long n) {
+    for (long i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+}
+"""
+
+
+def build():
+    folder = Path(tempfile.mkdtemp())
+    (folder / "relu.c").write_text(SOURCE)
+    command = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(folder / "relu.so"), str(folder / "relu.c")]
+    subprocess.run(command, check=True)
+    library = ctypes.CDLL(str(folder / "relu.so"))
+    library.relu.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
+    return library.relu
+
+
+RELU = build()
+
+
+def kernel(x):
+    y = torch.empty_like(x)
+    RELU(x.data_ptr(), y.data_ptr(), x.numel())
+    return y
+
+
+
+class ModelNew(nn.Module):
+    def forward(self, x):
+        return torch.relu(x) + 0 * kernel(x)

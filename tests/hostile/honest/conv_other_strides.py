@@ -1,0 +1,16 @@
+"""The answer stays in channels-last memory: same values, other strides.
+
+problem: conv2d
+"""
+
+import torch
+from torch import nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(8, 12, 3, padding=1)
+
+    def forward(self, x):
+        return torch.relu(self.conv(x.to(memory_format=torch.channels_last)))
