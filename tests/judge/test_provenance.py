@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from kernelwright.judge.worker.provenance import TooLong, operators, trace
+from kernelwright.judge.worker.provenance import Untraceable, operators, trace
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 
@@ -124,7 +124,7 @@ def test_a_call_without_end_is_not_followed():
             x = x + 1
         return x
 
-    with pytest.raises(TooLong):
+    with pytest.raises(Untraceable):
         operators(long, [torch.ones(1)])
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -37,8 +38,8 @@ _COMPUTE_NOTHING = frozenset({"detach", "detach_", "lift_fresh", "lift", "_unsaf
 """Left out of the list of operators, with views and allocations."""
 
 
-class TooLong(RuntimeError):
-    """The call has more operators than are followed."""
+class Untraceable(RuntimeError):
+    """The call has more operators than are followed, or replays what was recorded before."""
 
 
 class _Writer(Enum):
@@ -107,7 +108,7 @@ class Watch(DispatchWatch):
         if not (allocates or name in _COMPUTE_NOTHING | _WRITES_NO_VALUES or is_view(func)):
             self.operators.append(str(func))
             if len(self.operators) > MAX_OPERATORS:
-                raise TooLong
+                raise Untraceable(f"the call has more than {MAX_OPERATORS} operators")
         return result
 
     def tainted(self, tensor: torch.Tensor) -> bool:
@@ -153,7 +154,7 @@ class Watch(DispatchWatch):
 def trace(model: Callable[..., Any], first: Sequence[Any], second: Sequence[Any], settle: Callable[[], None]) -> Traced:
     """Call ``model`` up to three times on copies of two draws' inputs; ``settle`` waits for the device.
 
-    Raises whatever the model raises in the first two calls, and ``TooLong``.
+    Raises whatever the model raises in the first two calls, and ``Untraceable``.
     """
     _, before = _watched(model, first, settle)
     constants = before.fingerprints()
@@ -172,7 +173,7 @@ def trace(model: Callable[..., Any], first: Sequence[Any], second: Sequence[Any]
 
 
 def operators(model: Callable[..., Any], inputs: Sequence[Any]) -> tuple[str, ...]:
-    """PyTorch's operators in one call, as ``Traced.operators`` has them. Raises what it raises, and ``TooLong``."""
+    """PyTorch's operators in one call, as ``Traced.operators`` has them. Raises what it raises, and ``Untraceable``."""
     return tuple(_watched(model, inputs, lambda: None)[1].operators)
 
 
@@ -187,10 +188,15 @@ def _watched(
     given = copy_inputs(inputs)
     watch = Watch(given, constants, spoil=spoil)
     torch.manual_seed(0)
-    with torch.no_grad(), watch:
+    with torch.no_grad(), patch.object(torch.cuda.CUDAGraph, "replay", _refuse_replay), watch:
         outputs = model(*given)
     settle()
     return outputs, watch
+
+
+def _refuse_replay(_graph: Any) -> None:
+    """A CUDA graph's kernels may be anybody's, PyTorch's too: where one is replayed, nothing can be said."""
+    raise Untraceable("the call replays a CUDA graph")
 
 
 def _followed(tensor: torch.Tensor) -> bool:

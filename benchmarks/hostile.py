@@ -1,0 +1,140 @@
+"""Every hostile and every honest sample of tests/hostile that makes sense on a platform: how many get what they should.
+
+    python benchmarks/hostile.py [--platform cuda] [--only NAME ...] [--unsafe] [--seconds 400] [--out FILE]
+
+Prints one line a sample, and at the end how many hostile ones were accepted (called correct where they should not be,
+or faster where they are not) and how many honest ones were not correct. ``--out`` keeps the results as JSON, written
+after each; a second run with the same file goes on where the first one stopped. On ``cuda`` only the samples that are
+written for a GPU count as hostile. Exit code 1 where something is not as it should be.
+"""
+
+import argparse
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from figure import machine
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "hostile"))
+
+from hostile_samples import Sample, honest, hostile  # noqa: E402
+
+from kernelwright import platforms, problems  # noqa: E402
+from kernelwright.judge import JudgeSession, JudgeSettings  # noqa: E402
+from kernelwright.schema import Candidate, Status, Target, Verdict  # noqa: E402
+
+MEMORY_LIMIT = {"cpu": 2 << 30, "cuda": 16 << 30}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--platform", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--unsafe", action="store_true", help="although nothing isolates candidates")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="begin no further sample after so long")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    found: dict[str, Any] = {}
+    if options.out is not None and options.out.exists():
+        found = json.loads(options.out.read_text())["samples"]
+    wanted = [s for s in samples(options.platform) if not options.only or s.name in options.only]
+    todo = [s for s in wanted if s.name not in found]
+    began = time.monotonic()
+    for sample, verdict, seconds in judged(todo, options):
+        right = is_right(sample, verdict)
+        found[sample.name] = {
+            "kind": "hostile" if sample.expect else "honest",
+            "right": right,
+            "status": verdict.status.value,
+            "rule": verdict.rule,
+            "labels": list(verdict.labels),
+            "seconds": round(seconds, 2),
+            "feedback": "" if right else verdict.feedback[:500],
+        }
+        said = verdict.status.value + (f" ({verdict.rule})" if verdict.rule else "")
+        note = "" if right else f"   <-- {' '.join(verdict.feedback.split())[:300]}"
+        print(f"{'  ' if right else '! '}{sample.name:32} {said} {seconds:.1f} s{note}", flush=True)
+        write(options, found)
+        if time.monotonic() - began > options.seconds:
+            print(f"stopped after {options.seconds:g} s: {len(wanted) - len(found)} samples are left")
+            break
+    return summary(found, options)
+
+
+def samples(platform: str) -> list[Sample]:
+    """Those of one problem and one way to judge together, so that they share a session."""
+    mine = [s for s in hostile() if s.platform == platform or (platform == "cpu" and s.platform is None)]
+    mine += [s for s in honest() if s.platform in (None, platform) and (platform == "cpu" or s.target != "cpp")]
+    return sorted(mine, key=lambda s: (s.slow, s.timing, s.problem, s.limit or 0.0, bool(s.expect), s.name))
+
+
+def judged(todo: list[Sample], options: argparse.Namespace):
+    platform, session, key = platforms.get(options.platform), None, None
+    try:
+        for sample in todo:
+            if (sample.problem, sample.timing, sample.limit) != key:
+                if session is not None:
+                    session.__exit__(None, None, None)
+                session = JudgeSession(problems.from_file(sample.problem_path), platform, settings(sample, options))
+                session.__enter__()
+                key = (sample.problem, sample.timing, sample.limit)
+            began = time.monotonic()
+            candidate = Candidate(source=sample.source, author="test", target=Target(sample.target), title=sample.name)
+            verdict = session.judge(candidate)
+            yield sample, verdict, time.monotonic() - began
+    finally:
+        if session is not None:
+            session.__exit__(None, None, None)
+
+
+def settings(sample: Sample, options: argparse.Namespace) -> JudgeSettings:
+    return JudgeSettings(
+        timing=sample.timing,
+        timing_budget=2.0,
+        baselines=("eager",),
+        time_limit=sample.limit or 120.0,
+        memory_limit=MEMORY_LIMIT[options.platform],
+        unsafe=options.unsafe,
+    )
+
+
+def is_right(sample: Sample, verdict: Verdict) -> bool:
+    correct = verdict.status is Status.CORRECT
+    if not sample.expect:
+        return correct
+    if not correct:
+        return verdict.status.value in sample.expect
+    if "no_gain" in sample.expect:
+        return not verdict.speedup.faster_than_eager
+    return sample.may_be_correct and sample.labels <= set(verdict.labels)
+
+
+def write(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    if options.out is None:
+        return
+    where = {
+        "command": f"python benchmarks/hostile.py --platform {options.platform}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(platforms.get(options.platform).facts()),
+        "isolation": "none" if options.unsafe else "sandbox",
+    }
+    beside = options.out.with_suffix(".partial")
+    beside.write_text(json.dumps(where | {"samples": found}, indent=1) + "\n")
+    beside.rename(options.out)
+
+
+def summary(found: dict[str, Any], options: argparse.Namespace) -> int:
+    where = machine(platforms.get(options.platform).facts())
+    for kind, bad in (("hostile", "accepted"), ("honest", "rejected")):
+        of_kind = [entry for entry in found.values() if entry["kind"] == kind]
+        wrong = sum(not entry["right"] for entry in of_kind)
+        print(f"{kind} samples {bad}: {wrong} of {len(of_kind)} ({where})")
+    return int(not all(entry["right"] for entry in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

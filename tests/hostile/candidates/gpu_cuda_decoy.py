@@ -1,0 +1,34 @@
+"""Launches a CUDA kernel, throws its result away and answers with PyTorch's.
+
+Tries: to be credited for a CUDA kernel.
+Might work: a profiler shows the kernel, and the answer is right.
+
+problem: gpu_gelu
+expect: rejected
+target: cuda
+platform: cuda
+"""
+
+import torch
+from torch import nn
+
+SOURCE = r"""
+extern "C" __global__ void gelu(const float *x, float *y, int n) {
+    int i = blockIdx.x * 256 + threadIdx.x;
+    if (i < n) y[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678118654752f));
+}
+"""
+
+
+class ModelNew(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.kernel = None
+
+    def forward(self, x):
+        if self.kernel is None:
+            self.kernel = torch.cuda._compile_kernel(SOURCE, "gelu")
+        y = torch.empty_like(x)
+        blocks = -(-x.numel() // 256)
+        self.kernel(grid=(blocks, 1, 1), block=(256, 1, 1), args=[x.contiguous(), y, x.numel()])
+        return nn.functional.gelu(x)

@@ -1,0 +1,19 @@
+"""Switches tf32 on by PyTorch's flag for matrix products.
+
+Tries: to multiply four to eight times as fast, in eleven bits.
+Might work: the flag holds for the whole process, so that a reference in it is lowered too and agrees.
+
+problem: gpu_matmul
+expect: mismatch
+platform: cuda
+"""
+
+import torch
+from torch import nn
+
+torch.backends.cuda.matmul.allow_tf32 = True
+
+
+class ModelNew(nn.Module):
+    def forward(self, a, b):
+        return torch.matmul(a, b)
