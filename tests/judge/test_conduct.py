@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelwright.judge.conduct import Conduct
+from kernelwright.judge.conduct import ALLOWANCES, Conduct
 from kernelwright.judge.findings import Stopped
 
 times = st.floats(0.01, 100.0)
@@ -58,11 +58,14 @@ def test_work_in_the_background_is_found():
     assert stopped.value.finding.rule == "background_work"
 
 
-def test_a_launch_may_hide_a_little_on_a_device_with_a_queue():
-    conduct = Conduct(launch_slack_ms=0.06)
-    for _ in range(8):
-        conduct.saw_block(100, 5.0, 6.0, 0.01)
-    conduct.judge()
+def test_recording_events_may_cost_a_little_for_each_call_and_a_hidden_kernel_may_not():
+    honest, cheat = Conduct(ALLOWANCES["cuda"]), Conduct(ALLOWANCES["cuda"])
+    for _ in range(8):  # 500 calls of 20 µs; a flush and a wait of 70 µs around each
+        honest.saw_block(500, 10.0, 500 * 0.075, 0.070)
+        cheat.saw_block(500, 2.0, 500 * 0.090, 0.070)
+    honest.judge()
+    with pytest.raises(Stopped):
+        cheat.judge()
 
 
 def test_one_block_on_a_busy_machine_proves_little_and_a_cheat_is_found_in_it_all_the_same():

@@ -1,5 +1,6 @@
 """CUDA and MPS. Without such a device the code runs against stand-ins that answer as PyTorch's documentation says."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -151,6 +152,7 @@ def test_cuda_facts_come_from_the_driver(monkeypatch):
     assert (facts.details["capability"], facts.details["driver"]) == ("9.0", "580.65")
     assert CudaPlatform().memory_available() == 62 << 30
     monkeypatch.setattr(CudaPlatform, "device", "cpu")
+    monkeypatch.setattr(CudaPlatform, "callers_stream", lambda self: nullcontext())
     platform = CudaPlatform()
     platform.flush_cache()
     assert platform._flush_buffer.untyped_storage().nbytes() == 100 << 20

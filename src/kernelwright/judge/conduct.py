@@ -14,8 +14,21 @@ from kernelwright.schema import Status
 
 CLOCK_SHARE = 0.05
 """How much of a block's stamped time may pass outside the stamps, beyond what passes there for a baseline."""
-CLOCK_NOISE = 0.5
-"""Share of a baseline's unstamped time by which two equal blocks may differ: memory is given back there."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What may differ between two equal blocks on one platform, outside of the stamps."""
+
+    noise: float = 0.5
+    """As a share of a baseline's unstamped time: on a CPU memory is given back there."""
+    per_call_ms: float = 0.0
+    """For each call, milliseconds: what recording the stamps themselves costs."""
+
+
+ALLOWANCES = {"cpu": Allowance(), "cuda": Allowance(noise=0.15, per_call_ms=0.004), "mps": Allowance(per_call_ms=0.5)}
+"""On an NVIDIA GPU the device is idle before each call, so that all of a call's launches lie between its stamps. On
+Apple's, events are coarser; not yet run on hardware."""
 CLOCK_MS = 1.0
 """Messages between the processes, milliseconds."""
 HAND_OVER_SHARE = 0.5
@@ -40,8 +53,7 @@ def _mostly(values: list[float]) -> float:
 class Conduct:
     """What was seen of one candidate while it was timed. Excesses are in units of what is allowed."""
 
-    launch_slack_ms: float = 0.0
-    """What one call's launch may hide from device events, milliseconds: 0 where calls are synchronous."""
+    allowance: Allowance = Allowance()
     clock: list[float] = field(default_factory=list[float])
     hand_over: list[float] = field(default_factory=list[float])
     background_seconds: float = 0.0
@@ -50,7 +62,8 @@ class Conduct:
     def saw_block(self, calls: int, stamped: float, unstamped: float, baseline_per_call: float) -> None:
         """A block of the candidate, and a baseline's unstamped time per call in the same round; milliseconds."""
         baseline = calls * max(0.0, baseline_per_call)
-        allowed = CLOCK_MS + CLOCK_SHARE * stamped + CLOCK_NOISE * baseline + calls * self.launch_slack_ms
+        noise = self.allowance.noise * baseline + self.allowance.per_call_ms * calls
+        allowed = CLOCK_MS + CLOCK_SHARE * stamped + noise
         self.clock.append((unstamped - baseline) / allowed)
 
     def saw_hand_over(self, outputs: int, mine: float, baseline: float, per_call: float) -> None:

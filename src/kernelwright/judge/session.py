@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kernelwright.judge import source
+from kernelwright.judge.conduct import ALLOWANCES, Allowance
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
 from kernelwright.judge.feedback import of_success
 from kernelwright.judge.findings import Stopped, stop
@@ -53,7 +54,6 @@ LARGE_INPUT_STRESS = ("negative", "large")
 TIMED_DRAWS = 2
 WORTH_A_RUN_OFF = 1.02
 """Baselines that look less faster than this leave nothing to decide."""
-LAUNCH_SLACK_MS = {"cpu": 0.0, "cuda": 0.06, "mps": 0.5}
 
 
 class JudgeSession:
@@ -343,8 +343,8 @@ class JudgeSession:
     def _stopwatch_ready(self) -> Stopwatch:
         if self._stopwatch is None:
             natural = [draw for draw in self.plan if draw.kind == NATURAL][:TIMED_DRAWS]
-            slack = LAUNCH_SLACK_MS.get(self.platform.name, 0.0)
-            self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, launch_slack_ms=slack)
+            allowance = ALLOWANCES.get(self.platform.name, Allowance())
+            self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, allowance)
         return self._stopwatch
 
     def _operators(self) -> tuple[str, ...]:

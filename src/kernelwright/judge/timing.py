@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from kernelwright.judge import statistics
-from kernelwright.judge.conduct import Conduct
+from kernelwright.judge.conduct import Allowance, Conduct
 from kernelwright.judge.correctness import DrawPlan, random_change
 from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import stop
@@ -157,12 +157,11 @@ class Samples:
 class Stopwatch:
     """Times subjects on the draws of one problem."""
 
-    def __init__(self, reference: Reference, plan: Sequence[DrawPlan], precision: Precision, *, launch_slack_ms: float):
+    def __init__(self, reference: Reference, plan: Sequence[DrawPlan], precision: Precision, allowance: Allowance):
         self.reference = reference
         self.plan = plan
         self.precision = precision
-        self.launch_slack_ms = launch_slack_ms
-        """What one call's launch may hide from device events, milliseconds: 0 where calls are synchronous."""
+        self.allowance = allowance
         self._random = random.SystemRandom()
         for slot, draw in enumerate(plan):
             reference.ask("store", slot=slot, seed=draw.seed)
@@ -188,7 +187,7 @@ class Stopwatch:
             subjects.append(candidate)
         calls = {subject.name: self._calibrate(subject) for subject in subjects}
         samples = Samples({subject.name: [] for subject in subjects}, calls)
-        conduct = Conduct(self.launch_slack_ms)
+        conduct = Conduct(self.allowance)
         while samples.rounds < MAX_ROUNDS:
             self._random.shuffle(subjects)
             blocks: dict[str, Block] = {}

@@ -1,5 +1,6 @@
 """What a platform is: the device that candidates run on, its clock, its cache and its limits."""
 
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from kernelwright.schema import DeviceFacts, DeviceLimits
@@ -48,6 +49,17 @@ class Platform(Protocol):
 
     def synchronize(self) -> None:
         """Waits for everything queued on the device, on every stream."""
+        ...
+
+    def callers_stream(self) -> AbstractContextManager[object]:
+        """Inside, what is queued goes where a caller's own work goes, whatever stream a module has left behind."""
+        ...
+
+    def stall(self) -> None:
+        """Queues about a millisecond of idleness on the current stream, and on no other; nothing without streams.
+
+        What is queued after it is late: work on another stream that does not wait for this one overtakes it.
+        """
         ...
 
     def flush_cache(self) -> None:

@@ -1,6 +1,7 @@
 """The CPU: complete. Every call runs to its end before it returns, so a stamp is a reading of the host's clock."""
 
 import platform as system
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter_ns
 
 from kernelwright.platforms import limits_file
@@ -72,6 +73,12 @@ class CpuPlatform:
 
     def synchronize(self) -> None:
         """Nothing to wait for."""
+
+    def callers_stream(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def stall(self) -> None:
+        """There is one stream."""
 
     def flush_cache(self) -> None:
         """Writes twice the last-level cache, at least 32 and at most 256 MiB."""

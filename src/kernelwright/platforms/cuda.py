@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from kernelwright.platforms import limits_file
 from kernelwright.platforms.contract import Stamps
@@ -9,6 +10,8 @@ from kernelwright.platforms.cpu_facts import cores
 from kernelwright.schema import DeviceFacts, DeviceLimits
 
 _DEFAULT_FLUSH = 128 << 20
+STALL_CYCLES = 2_000_000
+"""About a millisecond at the clock rates of data centre GPUs."""
 
 
 class EventStamps:
@@ -18,18 +21,22 @@ class EventStamps:
     read, so work on other streams is over, but does not lie between the stamps: the judge's own clock sees it.
     """
 
-    def __init__(self, n: int, new_event: Callable[[], object], synchronize: Callable[[], None]):
+    def __init__(
+        self, n: int, new_event: Callable[[], object], synchronize: Callable[[], None], stream: object | None = None
+    ):
         self._began = [new_event() for _ in range(n)]
         self._ended = [new_event() for _ in range(n)]
         self._stamped = [[False, False] for _ in range(n)]
         self._synchronize = synchronize
+        self._on = () if stream is None else (stream,)
+        """Where events are recorded, whatever stream a call leaves behind; the current one where there is no choice."""
 
     def start(self, i: int) -> None:
         self._stamped[i][0] = True
-        self._began[i].record()  # type: ignore[attr-defined]
+        self._began[i].record(*self._on)  # type: ignore[attr-defined]
 
     def stop(self, i: int) -> None:
-        self._ended[i].record()  # type: ignore[attr-defined]
+        self._ended[i].record(*self._on)  # type: ignore[attr-defined]
         self._stamped[i][1] = True
 
     def milliseconds(self) -> list[float]:
@@ -107,14 +114,25 @@ class CudaPlatform:
 
         torch.cuda.synchronize()
 
+    def callers_stream(self) -> AbstractContextManager[object]:
+        import torch
+
+        return torch.cuda.stream(torch.cuda.default_stream())
+
+    def stall(self) -> None:
+        import torch
+
+        torch.cuda._sleep(STALL_CYCLES)
+
     def flush_cache(self) -> None:
-        """Zeroes a buffer of twice the L2 cache on the current stream."""
+        """Zeroes a buffer of twice the L2 cache on the caller's stream."""
         import torch
 
         if not isinstance(self._flush_buffer, torch.Tensor):
             cache = _l2_bytes(torch.cuda.get_device_properties(torch.cuda.current_device()))
             self._flush_buffer = torch.empty((2 * cache or _DEFAULT_FLUSH) // 4, dtype=torch.int32, device=self.device)
-        self._flush_buffer.zero_()
+        with self.callers_stream():
+            self._flush_buffer.zero_()
 
     def reset_memory(self) -> None:
         """Drops the flush buffer and PyTorch's cached blocks."""
@@ -134,7 +152,8 @@ class CudaPlatform:
     def stamps(self, n: int) -> Stamps:
         import torch
 
-        return EventStamps(n, lambda: torch.cuda.Event(enable_timing=True), self.synchronize)
+        stream = torch.cuda.default_stream()
+        return EventStamps(n, lambda: torch.cuda.Event(enable_timing=True), self.synchronize, stream)
 
     def _require(self) -> None:
         reason = self.why_not()

@@ -4,6 +4,7 @@ The tests run it against a stand-in that answers the torch.mps functions called 
 """
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 from kernelwright.platforms import limits_file
 from kernelwright.platforms.contract import Stamps
@@ -76,6 +77,12 @@ class MpsPlatform:
         import torch
 
         torch.mps.synchronize()
+
+    def callers_stream(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def stall(self) -> None:
+        """There is one stream."""
 
     def flush_cache(self) -> None:
         """Zeroes 96 MiB, twice the largest system-level cache reported."""

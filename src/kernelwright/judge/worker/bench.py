@@ -82,6 +82,7 @@ class Bench:
             began = _clock()
             for i, inputs in enumerate(copies):
                 if between:
+                    platform.synchronize()  # work that was hidden on another stream must not hide behind the flush
                     platform.flush_cache()
                 stamps.start(i)
                 output = call(*inputs)

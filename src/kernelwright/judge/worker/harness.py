@@ -17,13 +17,15 @@ from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.dispatched import tensors
 from kernelwright.judge.layout import overlaps
-from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs
+from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
-from kernelwright.problems.structure import flatten, unflatten
+from kernelwright.problems.structure import flatten, map_leaves, unflatten
 
 MAX_TEXT = 20_000
 MAX_ARTIFACT = 400_000
+LATE_BYTES = 1 << 30
+"""Inputs beyond this size are not laid out a second time."""
 
 
 def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
@@ -181,24 +183,41 @@ class Harness:
 
         With ``reuse`` the values are written into the very tensors of the call before.
         """
-        inputs = wire.unpack(fds[0], trusted=True, device=self.platform.device)
-        if message["reuse"]:
-            inputs = write_over(self.last_inputs, inputs)
-        change_element(inputs, message["change"])
-        inputs = self.last_inputs = self.device.take(inputs)
+        values = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        change_element(values, message["change"])
+        self.platform.synchronize()
+        inputs = self.last_inputs = self.device.take(self._late(values, self.last_inputs if message["reuse"] else None))
         self.device.watch(message.get("watch"))
         torch.manual_seed(message["seed"])
         assert self.model is not None
         with torch.no_grad(), self.device.active():
             began = time.perf_counter()
             outputs = self.model(*inputs)
-            self.platform.synchronize()
             seconds = time.perf_counter() - began
         if message["keep"]:
             self.kept_outputs = outputs
-        tensors = describe_tensors(outputs, inputs, self.device)
+        found = describe_tensors(outputs, inputs, self.device)
         answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
-        return {"seconds": seconds, "tensors": tensors, "metal": self.device.record()}, (wire.pack(answer),)
+        with self.platform.callers_stream():  # as the caller's next operator would read them: no wait for other streams
+            fd = wire.pack(answer)
+        began = time.perf_counter()
+        self.platform.synchronize()
+        seconds += time.perf_counter() - began
+        return {"seconds": seconds, "tensors": found, "metal": self.device.record()}, (fd,)
+
+    def _late(self, values: Any, old: Any | None) -> Any:
+        """Tensors that get their values a while from now, in the order of the caller's stream.
+
+        In ``old``, where it is given and fits; else in memory that held something else, unless there is much of it.
+        """
+        if not self.platform.flush_between_calls:  # no queue: everything happens at once
+            return values if old is None else write_over(old, values)
+        if old is None:
+            if tensor_bytes(values) > LATE_BYTES:
+                return values
+            old = map_leaves(lambda leaf: torch.empty_like(leaf) if isinstance(leaf, torch.Tensor) else leaf, values)
+        self.platform.stall()
+        return write_over(old, values)
 
     def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Outputs of an earlier call that were kept: later calls must not have touched them."""
