@@ -16,21 +16,6 @@ CLOCK_SHARE = 0.05
 """How much of a block's stamped time may pass outside the stamps, beyond what passes there for a baseline."""
 
 
-@dataclass(frozen=True)
-class Allowance:
-    """What may differ between two equal blocks on one platform, outside of the stamps."""
-
-    noise: float = 0.5
-    """As a share of a baseline's unstamped time: on a CPU memory is given back there."""
-    per_call_ms: float = 0.0
-    """For each call, milliseconds: what recording the stamps themselves costs."""
-
-
-ALLOWANCES = {"cpu": Allowance(), "cuda": Allowance(noise=0.15, per_call_ms=0.004), "mps": Allowance(per_call_ms=0.5)}
-"""On an NVIDIA GPU the device is idle before each call, so that all of a call's launches lie between its stamps. On
-Apple's, events are coarser; not yet run on hardware."""
-CLOCK_MS = 1.0
-"""Messages between the processes, milliseconds."""
 HAND_OVER_SHARE = 0.5
 """How much of a call's time the hand-over of its output may take, beyond a baseline's hand-over."""
 HAND_OVER_NOISE = 0.5
@@ -38,10 +23,27 @@ HAND_OVER_NOISE = 0.5
 BACKGROUND_SHARE = 0.10
 """CPU time while a baseline runs, as a share of that time: thread pools spin for a moment after their last work."""
 BACKGROUND_SECONDS = 0.05
-
-
+MESSAGE_MS = 1.0
+"""A message between the processes, and whatever else the system runs first; milliseconds."""
 ENOUGH = 8
 """Blocks that settle the matter. Of fewer, each must show so much more: on a busy machine one block shows anything."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What may differ between two equal blocks on one platform, outside of the stamps."""
+
+    per_block_ms: float = MESSAGE_MS
+    """Once for each block."""
+    noise: float = 0.5
+    """As a share of a baseline's unstamped time: on a CPU memory is given back there."""
+    per_call_ms: float = 0.0
+    """For each call, milliseconds: what recording the stamps themselves costs."""
+
+
+ALLOWANCES = {"cpu": Allowance(), "cuda": Allowance(0.25, 0.15, 0.004), "mps": Allowance(per_call_ms=0.5)}
+"""On an NVIDIA GPU the device is idle before each call, so that all of a call's launches lie between its stamps. On
+Apple's, events are coarser; not yet run on hardware."""
 
 
 def _mostly(values: list[float]) -> float:
@@ -63,12 +65,12 @@ class Conduct:
         """A block of the candidate, and a baseline's unstamped time per call in the same round; milliseconds."""
         baseline = calls * max(0.0, baseline_per_call)
         noise = self.allowance.noise * baseline + self.allowance.per_call_ms * calls
-        allowed = CLOCK_MS + CLOCK_SHARE * stamped + noise
+        allowed = self.allowance.per_block_ms + CLOCK_SHARE * stamped + noise
         self.clock.append((unstamped - baseline) / allowed)
 
     def saw_hand_over(self, outputs: int, mine: float, baseline: float, per_call: float) -> None:
         """Milliseconds per output that was handed over, the candidate's and a baseline's; ``per_call`` as stamped."""
-        allowed = HAND_OVER_SHARE * per_call + HAND_OVER_NOISE * baseline + CLOCK_MS / outputs
+        allowed = HAND_OVER_SHARE * per_call + HAND_OVER_NOISE * baseline + MESSAGE_MS / outputs
         self.hand_over.append((mine - baseline) / allowed)
 
     def saw_background(self, cpu_seconds: float, wall_seconds: float) -> None:
