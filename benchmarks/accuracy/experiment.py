@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from accuracy.normalisations import NORMALISATIONS
 from accuracy.operators import Operator, Variant, mapped, rounding_unit
 from accuracy.pointwise import POINTWISE
 from accuracy.products import PRODUCTS
@@ -22,14 +23,16 @@ from kernelwright.problems.stress import CLASS_KINDS, STRESS_KINDS, stress
 from kernelwright.problems.stress_plan import stress_kinds
 from kernelwright.schema import Precision
 
-OPERATORS: tuple[Operator, ...] = (*PRODUCTS, *REDUCTIONS, *SEQUENCES, *POINTWISE)
+OPERATORS: tuple[Operator, ...] = (*PRODUCTS, *REDUCTIONS, *NORMALISATIONS, *SEQUENCES, *POINTWISE)
 NATURAL = ("natural 1", "natural 2")
 _OFFSET = 8.0
 TRIED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "offset": lambda x: x + _OFFSET,
+    "wide": lambda x: x * torch.exp2((3 if x.dtype != torch.float16 else 2) * (x.abs().clamp(max=6) - 1)),
     "close": lambda x: 1 + x * 2.0 ** round(math.log2(torch.finfo(x.dtype).eps) / 2),
 }
-"""Draws that were tried and are in no plan: a mean of eight deviations, and values that differ in their last bits."""
+"""Draws that were tried and are in no plan: a mean of eight deviations, a range of four decades with a few values that
+carry a sum, and values that differ in their last bits."""
 KINDS = (*NATURAL, *STRESS_KINDS, *CLASS_KINDS, *TRIED)
 MULTIPLES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
 """What the rule's four constants are multiplied with, all alike."""

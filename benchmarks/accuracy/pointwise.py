@@ -179,7 +179,9 @@ POINTWISE = (
         "logarithm",
         torch.log,
         honest={"from log2": lambda x: torch.log2(x) * 0.6931471805599453},
-        fast={"linear in the mantissa": lambda x: (x.contiguous().view(torch.int32) - 0x3F7A3BEA) * 8.2629582e-8},
+        fast={
+            "linear in the mantissa": lambda x: (x.float().contiguous().view(torch.int32) - 0x3F7A3BEA) * 8.2629582e-8
+        },
         span=(1.5, 50),
         inputs=positive,
     ),

@@ -5,10 +5,10 @@ import math
 import torch
 from torch.nn import functional as F
 
+from accuracy.normalisations import softmax
 from accuracy.operators import Operator, Tensors, Way
 from accuracy.pointwise import EXP6, FAST_EXP
 from accuracy.products import split_k
-from accuracy.reductions import softmax
 from accuracy.rounding import (
     Function,
     bf16,

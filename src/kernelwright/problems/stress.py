@@ -25,7 +25,7 @@ What each kind is for:
     maximum taken off, sigmoid and tanh replaced by a line or polynomial that holds near zero only, missing clamps and
     saturation, and sums kept in too narrow a type.
 
-Four more are for the weak spots of some operators; ``stress_plan.py`` says who gets them:
+Three more are for the weak spots of some operators; ``stress_plan.py`` says who gets them:
 
 ``spread``
     Root mean square near 4: ``x`` times a power of two. Weights of a softmax then range from 1 to e^-30. Catches tails
@@ -34,11 +34,9 @@ Four more are for the weak spots of some operators; ``stress_plan.py`` says who 
     ``x → -3 - |x|`` in units of the root mean square: -3 to -7, the foot of tanh, sigmoid, GELU and their kin, where
     the output is small and an approximation that is right elsewhere is relatively wrong. All values are negative and
     many lie close to the largest: maxima that start from zero, and near ties told apart in low precision, go wrong.
-``wide``
-    ``x → x · 8^(|x| - 1)``, in units of the root mean square (4 in place of 8 in float16): a few values carry a sum,
-    and the others four orders of magnitude less. Rounding errors no longer average out, and left-out terms weigh more.
 ``ascending``
-    The same values, the larger ones towards the end of every axis. Catches searches that stop early.
+    The same values, the larger ones towards the end of every axis. Catches searches that stop early, and sums and
+    statistics over a part: what is left out is then not like the rest.
 
 A reference need not be defined everywhere: one that takes logarithms gives NaN on negative values. Whether a stress
 draw says anything is for the caller to decide, from the reference's own output.
@@ -54,7 +52,7 @@ from kernelwright.problems.structure import flatten, unflatten
 
 STRESS_KINDS: tuple[str, ...] = ("scaled", "negative", "ties", "large")
 """What every module can be asked."""
-CLASS_KINDS: tuple[str, ...] = ("spread", "tail", "wide", "ascending")
+CLASS_KINDS: tuple[str, ...] = ("spread", "tail", "ascending")
 """What finds the weak spots of some operators only, see :mod:`kernelwright.problems.stress_plan`."""
 
 _SCALES = (0.01, 0.25, 0.001)
@@ -62,7 +60,6 @@ _SHIFT = 1.0
 _ZERO_SHARE = 0.01
 _SPREAD = 4.0
 _TAIL_FROM = 3.0
-_WIDE_EXPONENT, _NARROW_EXPONENT, _WIDEST = 3.0, 2.0, 6.0
 
 
 def stress(inputs: Sequence[Any], kind: str, *, keep_zeros: frozenset[int] = frozenset()) -> tuple[Any, ...]:
@@ -134,12 +131,6 @@ def _stressed(tensor: torch.Tensor, kind: str, *, scale: float, keep: bool) -> t
         case "spread":
             unit = _power_of_two_near_rms(x)
             y = x * (_SPREAD / unit) if unit else x.clone()
-        case "wide":
-            y = _widened(x, _WIDE_EXPONENT if torch.finfo(tensor.dtype).max > 1e30 else _NARROW_EXPONENT)
-        case "tail":
-            unit = _power_of_two_near_rms(x)
-            y = -(x.abs() / unit) - _TAIL_FROM if unit else x.clone()
-            y = torch.where(x == 0, x, y) if keep else y
         case "ascending":
             y = x.clone() if keep else _ascending(x)
         case _:
@@ -164,11 +155,6 @@ def _power_of_two_near_rms(x: torch.Tensor) -> float:
         finite = x[torch.isfinite(x)]
         rms = float(finite.double().square().mean().sqrt()) if finite.numel() else 0.0
     return 2.0 ** round(math.log2(rms)) if 0.0 < rms < math.inf else 0.0
-
-
-def _widened(x: torch.Tensor, exponent: float) -> torch.Tensor:
-    unit = _power_of_two_near_rms(x)
-    return x * torch.exp2(exponent * ((x.abs() / unit).clamp(max=_WIDEST) - 1)) if unit else x.clone()
 
 
 def _ascending(x: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ comparisons, choices, jumps, poles at zero  ``ties``; also where an operator is 
 softmax, logsumexp, attention               ``spread``
 tanh, sigmoid, exp, GELU and their kin      ``tail``, unless there is ``spread``
 maxima, sorting, top-k, max pooling alone   ``negative``, ``ties``, ``tail``, ``ascending``
-sums, means, norms (not matrix products)    ``wide``, where this makes no more than four in all
+sums, means, norms (not matrix products)    ``ascending``, where this makes no more than four in all
 =========================================== ===========================================================================
 """
 
@@ -73,5 +73,5 @@ def stress_kinds(operators: frozenset[str]) -> tuple[str, ...]:
     elif names & _CURVED:
         kinds.append("tail")
     if names & _SUMS and len(kinds) < MOST_KINDS:
-        kinds.append("wide")
+        kinds.append("ascending")
     return tuple(kinds)
