@@ -17,7 +17,7 @@ from accuracy.products import PRODUCTS
 from accuracy.reductions import REDUCTIONS
 from accuracy.sequences import SEQUENCES
 from kernelwright.judge.accuracy import DrawComparison, Yardstick, one_rounding_unit
-from kernelwright.judge.reference.operators import operators_of
+from kernelwright.judge.worker.provenance import operators
 from kernelwright.judge.yardstick import NOTHING_IN_COMMON, Constants, FloatYardstick, constants_for
 from kernelwright.problems.stress import CLASS_KINDS, STRESS_KINDS, stress
 from kernelwright.problems.stress_plan import stress_kinds
@@ -63,19 +63,11 @@ def draws(operator: Operator, size: tuple[int, ...], dtype: torch.dtype) -> Iter
         yield kind, inputs, weights
 
 
-class _Module(torch.nn.Module):
-    def __init__(self, way: Callable[..., Any]):
-        super().__init__()
-        self.way = way
-
-    def forward(self, *given: Any) -> Any:
-        return self.way(*given)
-
-
 def plan(operator: Operator) -> tuple[str, ...]:
     """The draws that a session makes for this operator."""
     _, inputs, weights = next(draws(operator, operator.sizes[0], torch.float32))
-    return (*NATURAL, *stress_kinds(operators_of(_Module(operator.reference), (*inputs, *weights))))
+    names = operators(operator.reference, (*inputs, *weights))
+    return (*NATURAL, *stress_kinds(frozenset(name.rpartition(".")[0] for name in names)))
 
 
 @dataclass(frozen=True)

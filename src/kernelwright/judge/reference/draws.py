@@ -165,9 +165,7 @@ class Draws:
         answers = Answers(carried[1], carried[2], base.answers.kind)
         seconds = time.perf_counter() - began
         inputs = relation.of_inputs(base.inputs)
-        return Draw(
-            inputs, carried[0], yardstick, answers.kind, base.aliases, base.overlaps, None, seconds, answers
-        )
+        return Draw(inputs, carried[0], yardstick, answers.kind, base.aliases, base.overlaps, None, seconds, answers)
 
     def run_moved(self, seed: int, kind: str) -> Draw:
         """The same draw by a run of the reference; not kept, the caller closes it."""
