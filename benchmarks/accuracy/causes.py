@@ -2,8 +2,21 @@
 
 from accuracy.experiment import Cell
 
-_VISIBLE = 2.5
-"""Rounding units: an error norm up to here is what a result of several rounded steps has."""
+_UNSEEN = 1.25
+"""Rounding units: an error norm up to here is near what a correctly rounded result has, which is 0.4 in the median."""
+_AVERAGES = frozenset({"reduction", "loss"})
+_POSITIVE = frozenset({"matmul of positives", "mean of positives", "Gram matrix"})
+_TAILS = ("cut off", "zero below", "beyond", "below -5", "identity above", "tanh GELU", "cubic exp", "mask of -1e4")
+
+SERIAL = "Another order of summation at the bound: PyTorch adds up to 30 times as exactly"
+NARROW = "Partial results in float16 overflow on large values; PyTorch keeps them in float32"
+AVERAGED = "Rounding errors of many terms of one sign average out: the result is as exact as it can be rounded"
+LIGHT = "What is left out weighs less than the rounding of the result"
+FOOT = "Wrong only where output or weight is small beside the rest, below what the dtype's rounding hides"
+WEAKENED = "The error of one step shrinks in the steps behind it to that of a few roundings"
+LOOSE = (
+    "A bfloat16 result in float16: eight roundings, where eager's own several steps and the conditioned run allow ten"
+)
 
 
 def cause(cell: Cell) -> str | None:
@@ -12,8 +25,25 @@ def cause(cell: Cell) -> str | None:
 
 
 def _of_rejection(cell: Cell) -> str | None:
+    if cell.kind == "reordering" and cell.dtype == "float32" and cell.to_bound < 2:
+        return SERIAL
+    if cell.kind == "unfused" and cell.dtype == "float16" and set(cell.caught_by) & set(cell.plan) == {"large"}:
+        return NARROW
     return None
 
 
 def _of_acceptance(cell: Cell) -> str | None:
+    if cell.dtype == "float32":
+        return None  # nothing of the kind is known there
+    averaged = cell.family in _AVERAGES or cell.operator in _POSITIVE
+    if any(word in cell.variant for word in _TAILS):
+        return FOOT
+    if cell.variant == "bfloat16 result":
+        return LOOSE
+    if cell.kind == "structure" and ("left out" in cell.variant or "without the last" in cell.variant):
+        return LIGHT if cell.error <= _UNSEEN or averaged else None
+    if cell.kind == "format" and averaged and cell.error <= _UNSEEN:
+        return AVERAGED
+    if cell.kind == "approximation":
+        return WEAKENED if cell.error <= 4 else None
     return None

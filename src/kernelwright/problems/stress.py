@@ -131,10 +131,16 @@ def _stressed(tensor: torch.Tensor, kind: str, *, scale: float, keep: bool) -> t
         case "spread":
             unit = _power_of_two_near_rms(x)
             y = x * (_SPREAD / unit) if unit else x.clone()
+        case "tail":
+            unit = _power_of_two_near_rms(x)
+            y = -(x.abs() / unit) - _TAIL_FROM if unit else x.clone()
+            y = torch.where(x == 0, x, y) if keep else y
         case "ascending":
             y = x.clone() if keep else _ascending(x)
-        case _:
+        case "large":
             y = x * _large_factor(tensor.dtype)
+        case _:
+            raise AssertionError(kind)
     largest = torch.finfo(tensor.dtype).max
     y = y.clamp_(-largest, largest)
     finite = torch.isfinite(x)

@@ -9,9 +9,9 @@ operators                                   kinds
 all                                         ``scaled``, ``negative``, ``large``
 comparisons, choices, jumps, poles at zero  ``ties``; also where an operator is not one of those known to be smooth
 softmax, logsumexp, attention               ``spread``
-tanh, sigmoid, exp, GELU and their kin      ``tail``, unless there is ``spread``
+tanh, sigmoid, exp, GELU and their kin      ``tail``, unless there is ``spread`` or a product in front
 maxima, sorting, top-k, max pooling alone   ``negative``, ``ties``, ``tail``, ``ascending``
-sums, means, norms (not matrix products)    ``ascending``, where this makes no more than four in all
+sums, means, norms, no product in front     ``ascending``, where this makes no more than four in all
 =========================================== ===========================================================================
 """
 
@@ -42,8 +42,9 @@ _SUMS = _names("""
     sum mean var std var_mean linalg_vector_norm native_layer_norm _fused_rms_norm native_group_norm native_batch_norm
     _native_batch_norm_legit _adaptive_avg_pool2d _adaptive_avg_pool3d mse_loss
 """)
-_SMOOTH = _names("""
-    mm addmm bmm baddbmm mv addmv dot convolution mkldnn_convolution cumsum avg_pool2d avg_pool3d nll_loss_forward
+_PRODUCTS = _names("mm addmm bmm baddbmm mv addmv dot convolution mkldnn_convolution")
+_SMOOTH = _PRODUCTS | _names("""
+    cumsum avg_pool2d avg_pool3d nll_loss_forward
     add sub rsub mul neg square addcmul lerp _native_batch_norm_legit_no_training
     _to_copy clone copy detach alias lift_fresh contiguous view _unsafe_view reshape _reshape_copy expand permute
     transpose t unsqueeze squeeze select slice split split_with_sizes unsafe_split chunk unbind cat stack as_strided
@@ -70,8 +71,8 @@ def stress_kinds(operators: frozenset[str]) -> tuple[str, ...]:
         kinds.append("ties")
     if names & _WEIGHING:
         kinds.append("spread")
-    elif names & _CURVED:
+    elif names & _CURVED and not names & _PRODUCTS:  # behind a product the inputs do not say where the foot is
         kinds.append("tail")
-    if names & _SUMS and len(kinds) < MOST_KINDS:
+    if names & _SUMS and not names & _PRODUCTS and len(kinds) < MOST_KINDS:
         kinds.append("ascending")
     return tuple(kinds)
