@@ -29,7 +29,9 @@ from accuracy.tables import summary, tables, unexplained, write_between_markers
 from figure import machine
 
 RESULTS = Path(__file__).parents[1] / "results/accuracy-threshold.json"
-FIELDS = [field.name for field in dataclasses.fields(Cell)]
+SHARED = ("operator", "family", "plan")
+"""Fields that all cells of an operator have alike."""
+FIELDS = [field.name for field in dataclasses.fields(Cell) if field.name not in SHARED]
 
 
 def saved(path: Path) -> dict[str, list[Cell]]:
@@ -39,22 +41,25 @@ def saved(path: Path) -> dict[str, list[Cell]]:
     text = json.loads(path.read_text())
     if text["torch"] != torch.__version__ or text["fields"] != FIELDS:
         return {}
-    return {name: [_read(row) for row in rows] for name, rows in text["operators"].items()}
+    return {name: [_read(name, part, row) for row in part["cells"]] for name, part in text["operators"].items()}
 
 
-def _read(row: list[Any]) -> Cell:
-    return Cell(*(tuple(value) if isinstance(value, list) else value for value in row))
+def _read(name: str, part: dict[str, Any], row: list[Any]) -> Cell:
+    values = dict(zip(FIELDS, row, strict=True))
+    tuples = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return Cell(**(values | tuples), operator=name, family=part["family"], plan=tuple(part["plan"]))
 
 
 def save(path: Path, done: dict[str, list[Cell]]) -> None:
     """One line for each cell, so that a change shows as one."""
     parts: list[str] = []
     for name, cells in done.items():
-        rows = ",\n".join("  " + json.dumps([_short(v) for v in dataclasses.astuple(cell)]) for cell in cells)
-        parts.append(f" {json.dumps(name)}: [\n{rows}\n ]")
-    head = json.dumps({"machine": machine(), "torch": torch.__version__, "fields": FIELDS}, indent=1)
+        rows = ",\n".join("  " + json.dumps([_short(getattr(cell, field)) for field in FIELDS]) for cell in cells)
+        head = f'"family": {json.dumps(cells[0].family)}, "plan": {json.dumps(cells[0].plan)}'
+        parts.append(f' {json.dumps(name)}: {{{head}, "cells": [\n{rows}\n ]}}')
+    head = json.dumps({"machine": machine(), "torch": torch.__version__, "fields": FIELDS})
     scratch = path.with_suffix(".part")
-    scratch.write_text(head[:-2] + ',\n "operators": {\n' + ",\n".join(parts) + "\n}}\n")
+    scratch.write_text(head[:-1] + ', "operators": {\n' + ",\n".join(parts) + "\n}}\n")
     scratch.replace(path)
 
 

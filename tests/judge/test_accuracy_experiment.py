@@ -137,3 +137,19 @@ def test_other_constants_ask_for_more(experiment):
         return failure and failure.rule
 
     assert rule(1.0) is None and rule(1 / 8) == "norm"
+
+
+def test_what_is_saved_is_read_back(experiment, tmp_path: Path):
+    import accuracy_threshold
+
+    operator = next(operator for operator in experiment.OPERATORS if operator.name == "argmax")
+    cells = experiment.run(operator, torch.float16, (64, 256))
+    path = tmp_path / "cells.json"
+    assert accuracy_threshold.saved(path) == {}
+    accuracy_threshold.save(path, {"argmax": cells})
+    (found,) = accuracy_threshold.saved(path).values()
+    assert [(c.variant, c.size, c.plan, c.accepted, c.caught_by) for c in found] == [
+        (c.variant, c.size, c.plan, c.accepted, c.caught_by) for c in cells
+    ]
+    path.write_text(path.read_text().replace(torch.__version__, "another"))
+    assert accuracy_threshold.saved(path) == {}, "figures of two versions of torch are not mixed"
