@@ -36,7 +36,7 @@ carry a sum, and values that differ in their last bits."""
 KINDS = (*NATURAL, *STRESS_KINDS, *CLASS_KINDS, *TRIED)
 MULTIPLES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
 """What the rule's four constants are multiplied with, all alike."""
-_SEED = 20_261_127
+SEED = 20_261_127
 
 
 def constants_times(factor: float, dtype: torch.dtype) -> Constants:
@@ -49,13 +49,15 @@ def drawing(seed: int) -> Callable[..., torch.Tensor]:
     return lambda *shape: torch.randn(*shape, generator=generator)
 
 
-def draws(operator: Operator, size: tuple[int, ...], dtype: torch.dtype) -> Iterator[tuple[str, Any, Any]]:
+def draws(
+    operator: Operator, size: tuple[int, ...], dtype: torch.dtype, seed: int = SEED
+) -> Iterator[tuple[str, Any, Any]]:
     """(kind, inputs, weights) in ``dtype`` of each draw of a session that makes every kind."""
     weights: Any = ()
     if operator.weights is not None:
-        weights = mapped(partial(torch.Tensor.to, dtype=dtype), operator.weights(*size, drawing(_SEED)))
+        weights = mapped(partial(torch.Tensor.to, dtype=dtype), operator.weights(*size, drawing(seed)))
     for number, kind in enumerate(KINDS):
-        inputs = mapped(partial(torch.Tensor.to, dtype=dtype), operator.inputs(*size, drawing(_SEED + 1 + number)))
+        inputs = mapped(partial(torch.Tensor.to, dtype=dtype), operator.inputs(*size, drawing(seed + 1 + number)))
         if kind in TRIED:
             inputs = mapped(TRIED[kind], inputs)
         elif kind not in NATURAL:
@@ -117,16 +119,16 @@ class _Look:
     gimlet: bool
 
 
-def run(operator: Operator, dtype: torch.dtype, size: tuple[int, ...]) -> list[Cell]:
+def run(operator: Operator, dtype: torch.dtype, size: tuple[int, ...], seed: int = SEED) -> list[Cell]:
     """All variants; a draw counts on which the reference has something finite to say."""
     looks: dict[Variant, list[_Look]] = {variant: [] for variant in operator.variants(dtype)}
-    for kind, inputs, weights in draws(operator, size, dtype):
+    for kind, inputs, weights in draws(operator, size, dtype, seed):
         given = (*inputs, *weights)
         with torch.no_grad():
             eager = operator.reference(*given)
             exact = operator.reference(*mapped(torch.Tensor.double, given))
             moved = operator.reference(
-                *(one_rounding_unit(x, _SEED + k) if x.is_floating_point() else x for k, x in enumerate(given))
+                *(one_rounding_unit(x, seed + k) if x.is_floating_point() else x for k, x in enumerate(given))
             )
         floating = eager.is_floating_point()
         if floating and not bool(torch.isfinite(eager).any()):
