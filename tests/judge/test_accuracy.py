@@ -292,6 +292,28 @@ def test_sixteen_bit_outputs_have_their_own_rounding(dtype):
     assert yardstick.compare(eight_bits[0] @ eight_bits[1]).failure(Precision.STRICT) is not None
 
 
+def test_bfloat16_does_not_pass_for_float16_however_much_the_inputs_are_moved():
+    a, b = (m.half() for m in MATRICES)
+    moved = one_rounding_unit(a, 1) @ one_rounding_unit(b, 2)
+    yardstick = Yardstick(a @ b, a.double() @ b.double(), moved)
+    product = a.float() @ b.float()
+    assert yardstick.compare(product.half()).failure(Precision.STRICT) is None
+    assert yardstick.compare(bf16(product).half()).failure(Precision.STRICT) is not None
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_next_to_the_largest_number_infinity_is_as_right_as_what_eager_says(dtype):
+    largest = torch.finfo(dtype).max
+    r = torch.cat([exact(0, (50,)), torch.tensor([largest * (1 + 2**-8)])])
+    eager = r.clamp(max=largest).to(dtype)
+    candidate = eager.clone()
+    candidate[-1] = torch.inf
+    assert verdict(candidate, eager, r) is None
+    assert verdict(eager, eager, r) is None
+    candidate[0] = torch.inf
+    assert verdict(candidate, eager, r) == "nonfinite"
+
+
 def test_float64_problems_do_not_pass_in_float32():
     a, b = (m.double() for m in MATRICES)
     yardstick = Yardstick(a @ b, a @ b)

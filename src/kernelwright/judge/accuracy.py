@@ -5,7 +5,7 @@ adds the draws of one candidate up. The rule for one tensor, and its reasons, st
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,13 @@ import torch
 
 from kernelwright.judge.yardstick import (
     NOTHING_IN_COMMON,
+    Constants,
     Errors,
     ExactYardstick,
     FloatYardstick,
     LeafComparison,
     Mismatch,
+    constants_for,
 )
 from kernelwright.schema import Accuracy, Precision
 
@@ -49,12 +51,20 @@ class Yardstick:
 
     ``eager``, ``float64`` and ``conditioned`` are outputs (nested as the module returns them) of the reference: in its
     own precision, in float64, and in float64 on inputs moved by one rounding unit (``None``: not known). ``stress``
-    marks a draw that the problem would not make itself. Keeps the tensors; makes no copy of contiguous ones.
+    marks a draw that the problem would not make itself; other ``constants`` ask for more or less than ``strict``.
+    Keeps the tensors; makes no copy of contiguous ones.
     Raises ``ValueError`` when the three do not have the same structure.
     """
 
     def __init__(
-        self, eager: Any, float64: Any, conditioned: Any = None, *, draw: str = "", stress: bool = False
+        self,
+        eager: Any,
+        float64: Any,
+        conditioned: Any = None,
+        *,
+        draw: str = "",
+        stress: bool = False,
+        constants: Callable[[torch.dtype], Constants] = constants_for,
     ) -> None:
         self.draw, self.stress = draw, stress
         parts = [leaves(eager), leaves(float64), leaves(float64 if conditioned is None else conditioned)]
@@ -62,7 +72,7 @@ class Yardstick:
             raise ValueError("eager and float64 outputs do not have the same structure")
         self.leaves: list[tuple[str, Any, FloatYardstick | ExactYardstick | None]] = []
         for (path, e), (_, r), (_, p) in zip(*parts, strict=True):
-            self.leaves.append((path, e, _yardstick(path, e, r, None if conditioned is None else p)))
+            self.leaves.append((path, e, _yardstick(path, e, r, None if conditioned is None else p, constants)))
 
     def near(self, eager: Any) -> "Yardstick | None":
         """What outputs must be on inputs that differ in one element, where eager answers ``eager``: no float64 run.
@@ -150,7 +160,9 @@ class AccuracyRecord:
         )
 
 
-def _yardstick(path: str, eager: Any, float64: Any, conditioned: Any) -> FloatYardstick | ExactYardstick | None:
+def _yardstick(
+    path: str, eager: Any, float64: Any, conditioned: Any, constants: Callable[[torch.dtype], Constants]
+) -> FloatYardstick | ExactYardstick | None:
     if not isinstance(eager, torch.Tensor | bool | int | float | complex):
         return None
     e, r = _real(_tensor(eager)), _real(_tensor(float64))
@@ -158,7 +170,7 @@ def _yardstick(path: str, eager: Any, float64: Any, conditioned: Any) -> FloatYa
     if e.shape != r.shape or (p is not None and p.shape != r.shape):
         raise ValueError(f"{path}: eager has shape {tuple(e.shape)}, float64 {tuple(r.shape)}")
     if e.is_floating_point():
-        return FloatYardstick(path, e, r, p, python=not isinstance(eager, torch.Tensor))
+        return FloatYardstick(path, e, r, p, python=not isinstance(eager, torch.Tensor), constants=constants)
     return ExactYardstick(path, e, r, p)
 
 

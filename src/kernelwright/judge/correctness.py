@@ -14,6 +14,11 @@ from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
 
 _random = random.SystemRandom()
+METAMORPHIC = {
+    "rows permuted": ("metamorphic_permutation", "on the first one with its rows (dimension 0) in another order"),
+    "one input scaled": ("metamorphic_scaling", "on the first one with an input multiplied by a number"),
+}
+"""Draws that are the first one moved (``reference/relations.py``): the rule, and what the author is told."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ class Correctness:
             check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
         finally:
             os.close(fd)
+        if draw.kind in METAMORPHIC:
+            _raise_for(check, self.precision, METAMORPHIC[draw.kind])
         _raise_for(check, self.precision)
         if check.get("changed_inputs"):
             raise stop(Status.REJECTED, "input_mutation", f"{check['changed_inputs']}; the reference leaves it alone")
@@ -257,9 +264,12 @@ class Correctness:
         self.checked.warnings += ("the same inputs gave bitwise different (but accurate) outputs the second time",)
 
 
-def _raise_for(check: dict[str, Any], precision: Precision) -> None:
+def _raise_for(check: dict[str, Any], precision: Precision, metamorphic: tuple[str, str] | None = None) -> None:
     if check.get("broken"):
         raise stop(Status.REJECTED, "protocol", f"the outputs are unreadable: {check['broken']}")
     failure = check["failures"].get(precision.value)
+    if failure and metamorphic:
+        rule, what = metamorphic
+        raise stop(Status.MISMATCH, rule, f"right on every draw, but not {what}: {failure['text']}")
     if failure:
         raise stop(Status.MISMATCH, failure["rule"], failure["text"])

@@ -51,6 +51,8 @@ KEPT_INPUT_BYTES = 128 << 20
 LARGE_INPUT_BYTES = 1 << 30
 LARGE_INPUT_STRESS = ("negative", "large")
 """Beyond this size two natural draws and these stress draws must do."""
+RELATION_SECONDS = 20.0
+"""Where one draw takes longer than this to answer, no metamorphic relations are looked for."""
 TIMED_DRAWS = 2
 WORTH_A_RUN_OFF = 1.02
 """Baselines that look less faster than this leave nothing to decide."""
@@ -265,18 +267,35 @@ class JudgeSession:
         large = plan[0].facts["input_bytes"] > LARGE_INPUT_BYTES
         natural = min(self.settings.natural_draws, 2) if large else self.settings.natural_draws
         plan += [self._plan_draw(self._seed + 1 + k, NATURAL) for k in range(1, natural)]
-        for k, kind in enumerate(LARGE_INPUT_STRESS if large else STRESS_KINDS):
+        for k, kind in enumerate(LARGE_INPUT_STRESS if large else self._stress_kinds(plan[0])):
             with contextlib.suppress(ReferenceFailed):  # the reference need not be defined there: no draw then
                 draw = self._plan_draw(self._seed + 1001 + k, kind)
                 if draw.facts["any_finite"]:
                     plan.append(draw)
                 else:
                     _close(draw.inputs_fd)
+        if not large and plan[0].facts["seconds"] <= RELATION_SECONDS:
+            plan += self._moved_draws(plan[0])
         with contextlib.suppress(ReferenceFailed):  # not every module lets its operators be watched
             self.problem_labels = tuple(self._reference.ask("labels", seeds=[d.seed for d in plan[:2]])["labels"])
         _, fds = self._reference.request("construction")
         self._construction_fd = fds[0]
         self.plan = tuple(plan)
+
+    def _stress_kinds(self, draw: DrawPlan) -> tuple[str, ...]:
+        """By the operators of the reference; every basic kind where they cannot be watched."""
+        try:
+            return tuple(self._reference.ask("stress_kinds", seed=draw.seed)["kinds"])
+        except ReferenceFailed:
+            return STRESS_KINDS
+
+    def _moved_draws(self, draw: DrawPlan) -> list[DrawPlan]:
+        """The draw again in another order of rows, or times a factor, where it is known what that must do."""
+        try:
+            kinds = self._reference.ask("relations", seed=draw.seed)["kinds"]
+            return [self._plan_draw(draw.seed, kind) for kind in kinds]
+        except ReferenceFailed:
+            return []
 
     def _open_reference(self) -> None:
         self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)

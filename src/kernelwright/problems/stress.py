@@ -1,9 +1,9 @@
 """Stress draws: a problem's own inputs changed so that code which only works on those inputs gives itself away.
 
-Each kind maps every value of a floating tensor by itself, by one rule for the whole tensor, so what makes an input
-valid survives: a symmetric matrix stays symmetric, a triangular one triangular, equal entries stay equal. Nothing is
-random: the same draw gives the same stress draw. Integers, booleans, Python scalars, infinities and NaN stay as they
-are, and finite values stay finite.
+Each kind but ``ascending`` maps every value of a floating tensor by itself, by one rule for the whole tensor, so what
+makes an input valid survives: a symmetric matrix stays symmetric, a triangular one triangular, equal entries stay
+equal. Nothing is random: the same draw gives the same stress draw. Integers, booleans, Python scalars, infinities and
+NaN stay as they are, and finite values stay finite.
 
 What each kind is for:
 
@@ -25,6 +25,19 @@ What each kind is for:
     maximum taken off, sigmoid and tanh replaced by a line or polynomial that holds near zero only, missing clamps and
     saturation, and sums kept in too narrow a type.
 
+Three more are for the weak spots of some operators; ``stress_plan.py`` says who gets them:
+
+``spread``
+    Root mean square near 4: ``x`` times a power of two. Weights of a softmax then range from 1 to e^-30. Catches tails
+    that are cut off, and what is only right for scores that lie close together.
+``tail``
+    ``x → -3 - |x|`` in units of the root mean square: -3 to -7, the foot of tanh, sigmoid, GELU and their kin, where
+    the output is small and an approximation that is right elsewhere is relatively wrong. All values are negative and
+    many lie close to the largest: maxima that start from zero, and near ties told apart in low precision, go wrong.
+``ascending``
+    The same values, the larger ones towards the end of every axis. Catches searches that stop early, and sums and
+    statistics over a part: what is left out is then not like the rest.
+
 A reference need not be defined everywhere: one that takes logarithms gives NaN on negative values. Whether a stress
 draw says anything is for the caller to decide, from the reference's own output.
 """
@@ -38,10 +51,15 @@ import torch
 from kernelwright.problems.structure import flatten, unflatten
 
 STRESS_KINDS: tuple[str, ...] = ("scaled", "negative", "ties", "large")
+"""What every module can be asked."""
+CLASS_KINDS: tuple[str, ...] = ("spread", "tail", "ascending")
+"""What finds the weak spots of some operators only, see :mod:`kernelwright.problems.stress_plan`."""
 
 _SCALES = (0.01, 0.25, 0.001)
 _SHIFT = 1.0
 _ZERO_SHARE = 0.01
+_SPREAD = 4.0
+_TAIL_FROM = 3.0
 
 
 def stress(inputs: Sequence[Any], kind: str, *, keep_zeros: frozenset[int] = frozenset()) -> tuple[Any, ...]:
@@ -51,10 +69,10 @@ def stress(inputs: Sequence[Any], kind: str, *, keep_zeros: frozenset[int] = fro
     ``flatten(inputs)[0]`` as :func:`structural_zeros` gives them: there an exact zero stays one in every kind. A tensor
     that appears twice stays one tensor.
 
-    Raises ``ValueError`` for a kind that is not one of :data:`STRESS_KINDS`.
+    Raises ``ValueError`` for a kind that is not one of :data:`STRESS_KINDS` and :data:`CLASS_KINDS`.
     """
-    if kind not in STRESS_KINDS:
-        raise ValueError(f"no stress kind {kind!r}: there are {', '.join(STRESS_KINDS)}")
+    if kind not in STRESS_KINDS + CLASS_KINDS:
+        raise ValueError(f"no stress kind {kind!r}: there are {', '.join(STRESS_KINDS + CLASS_KINDS)}")
     leaves, structure = flatten(tuple(inputs))
     kept = {id(leaves[position]) for position in keep_zeros}
     changed: dict[int, Any] = {}
@@ -110,8 +128,19 @@ def _stressed(tensor: torch.Tensor, kind: str, *, scale: float, keep: bool) -> t
             y = 0.0 - x if keep else -x - _SHIFT  # 0 - x, since -x would make negative zeros
         case "ties":
             y = _rounded(x)
-        case _:
+        case "spread":
+            unit = _power_of_two_near_rms(x)
+            y = x * (_SPREAD / unit) if unit else x.clone()
+        case "tail":
+            unit = _power_of_two_near_rms(x)
+            y = -(x.abs() / unit) - _TAIL_FROM if unit else x.clone()
+            y = torch.where(x == 0, x, y) if keep else y
+        case "ascending":
+            y = x.clone() if keep else _ascending(x)
+        case "large":
             y = x * _large_factor(tensor.dtype)
+        case _:
+            raise AssertionError(kind)
     largest = torch.finfo(tensor.dtype).max
     y = y.clamp_(-largest, largest)
     finite = torch.isfinite(x)
@@ -125,14 +154,32 @@ def _computable(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach() if tensor.dtype.itemsize > 1 else tensor.detach().float()
 
 
-def _rounded(x: torch.Tensor) -> torch.Tensor:
+def _power_of_two_near_rms(x: torch.Tensor) -> float:
+    """The power of two next to the root mean square; 0 where there is none."""
     rms = float(torch.linalg.vector_norm(x)) / math.sqrt(max(x.numel(), 1))
     if not 0.0 < rms < math.inf:  # infinities, NaN, or squares out of range: the longer way, with copies
         finite = x[torch.isfinite(x)]
         rms = float(finite.double().square().mean().sqrt()) if finite.numel() else 0.0
-    if not 0.0 < rms < math.inf:
+    return 2.0 ** round(math.log2(rms)) if 0.0 < rms < math.inf else 0.0
+
+
+def _ascending(x: torch.Tensor) -> torch.Tensor:
+    """The same values, ascending along every axis."""
+    place = torch.zeros((), device=x.device)
+    for axis, size in enumerate(x.shape):
+        steps = torch.linspace(0, 1, size, device=x.device).reshape(-1, *[1] * (x.dim() - 1 - axis))
+        place = place + steps
+    order = place.expand(x.shape).reshape(-1).argsort(stable=True)
+    y = torch.empty_like(x).reshape(-1)
+    y[order] = x.reshape(-1).sort().values
+    return y.reshape(x.shape)
+
+
+def _rounded(x: torch.Tensor) -> torch.Tensor:
+    unit = _power_of_two_near_rms(x)
+    if not unit:
         return x.clone()
-    step = 2.0 ** (round(math.log2(rms)) - 1)
+    step = unit / 2
     # + 0.0 turns the negative zeros that rounding makes into plain ones.
     return (x / step).round() * step + 0.0
 

@@ -16,6 +16,7 @@ from kernelwright.judge.accuracy import Yardstick, one_rounding_unit
 from kernelwright.judge.dispatched import tensors
 from kernelwright.judge.files import seal
 from kernelwright.judge.layout import overlaps
+from kernelwright.judge.reference.relations import MOVED, Relation, relations
 from kernelwright.judge.worker.bench import change_element, copy_inputs, tensor_bytes
 from kernelwright.problems import LoadedProblem
 from kernelwright.problems.stress import stress, structural_zeros
@@ -44,6 +45,7 @@ class Draw:
     inputs_after: Any | None
     """What the reference left in its inputs, where it changed them."""
     seconds: float
+    answers: "Answers"
     _fd: int | None = None
 
     def file(self) -> int:
@@ -98,6 +100,8 @@ class Draws:
         self.keep_zeros: frozenset[int] | None = None
         self.impossible_ways: dict[str, str] = {}
         """Ways to a yardstick that failed once, with the reason: they are not tried again."""
+        self.relations: dict[str, Relation] = {}
+        """What the problem keeps, by the kind of the draws that are made with it."""
         self._kept: OrderedDict[tuple[int, str], Draw] = OrderedDict()
 
     def get(self, seed: int, kind: str) -> Draw:
@@ -106,7 +110,12 @@ class Draws:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        draw = self._make(self._inputs(seed, kind), seed, kind)
+        if kind in MOVED:
+            if kind not in self.relations:  # this process stands in for one that was lost
+                self.find_relations(seed)
+            draw = self._moved(seed, kind)
+        else:
+            draw = self._make(self._inputs(seed, kind), seed, kind)
         self._kept[key] = draw
         while len(self._kept) > 1 and sum(d.bytes for d in self._kept.values()) > self.budget:
             self._kept.popitem(last=False)[1].close()
@@ -124,6 +133,43 @@ class Draws:
         if self.keep_zeros is None:
             self.keep_zeros = structural_zeros([inputs, self.problem.draw(seed + 1, self.platform.device)])
         return stress(inputs, kind, keep_zeros=self.keep_zeros)
+
+    def find_relations(self, seed: int) -> tuple[str, ...]:
+        """What the problem keeps on the natural draw under ``seed``: the kinds of draws that can now be asked for.
+
+        None where there is no float64, or where the reference changes its inputs. At most six runs in float64.
+        """
+        base = self.get(seed, NATURAL)
+        place = {"float64": self.platform.device, "float64 on cpu": "cpu"}.get(base.yardstick_kind)
+        if place is None or base.inputs_after is not None:
+            return ()
+        wide = to_float64(base.inputs, place)
+
+        def run(given: Any) -> Any:
+            return self._run(given, seed, place, torch.float64, moved=False)
+
+        generator = torch.Generator().manual_seed(seed)
+        self.relations = {r.kind: r for r in relations(run, wide, base.answers.right, generator)}
+        return tuple(self.relations)
+
+    def _moved(self, seed: int, kind: str) -> Draw:
+        """A natural draw carried through a relation, answers and all: the reference does not run."""
+        began = time.perf_counter()
+        base, relation = self.get(seed, NATURAL), self.relations[kind]
+        carried = [
+            None if value is None else relation.of_outputs(value)
+            for value in (base.eager, base.answers.right, base.answers.conditioned)
+        ]
+        with few_threads(tensor_bytes(base.eager)):
+            yardstick = Yardstick(*carried, draw=kind, stress=True)
+        answers = Answers(carried[1], carried[2], base.answers.kind)
+        seconds = time.perf_counter() - began
+        inputs = relation.of_inputs(base.inputs)
+        return Draw(inputs, carried[0], yardstick, answers.kind, base.aliases, base.overlaps, None, seconds, answers)
+
+    def run_moved(self, seed: int, kind: str) -> Draw:
+        """The same draw by a run of the reference; not kept, the caller closes it."""
+        return self._make(copy_inputs(self.get(seed, kind).inputs), seed, kind)
 
     def changed(self, seed: int, change: dict[str, Any]) -> Draw:
         """A natural draw with one element changed; not kept, the caller closes it."""
@@ -157,7 +203,8 @@ class Draws:
         with few_threads(tensor_bytes(eager)):
             yardstick = Yardstick(eager, answers.right, answers.conditioned, draw=kind, stress=stressed)
         self.platform.synchronize()
-        return Draw(inputs, eager, yardstick, answers.kind, aliases, overlapping, after, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return Draw(inputs, eager, yardstick, answers.kind, aliases, overlapping, after, seconds, answers)
 
     def _detached(self, outputs: Any, inputs: Any) -> Any:
         """Outputs that share no memory with the inputs: an output that is a view would change with them."""

@@ -24,8 +24,10 @@ from kernelwright.judge.files import seal
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
+from kernelwright.judge.reference.relations import MOVED
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.provenance import operators
+from kernelwright.problems.stress_plan import stress_kinds
 from kernelwright.problems.structure import flatten
 from kernelwright.problems.weights import randomise_constants
 from kernelwright.schema import Precision, Problem
@@ -144,6 +146,10 @@ class Server:
         except (wire.WireError, KeyError, TypeError) as error:
             return {"broken": f"{error}"}, ()
         comparison, reply = _compare(draw, outputs)
+        if reply["failures"] and message["kind"] in MOVED:  # nothing is refused without a run of its own
+            whole = self.draws.run_moved(message["seed"], message["kind"])
+            comparison, reply = _compare(whole, outputs)
+            whole.close()
         if comparison is not None:
             self.record.add(comparison)
         if inputs is not None:
@@ -212,6 +218,16 @@ class Server:
         """PyTorch's operators in one call of the reference, in order."""
         draw = self.draws.get(message["seed"], NATURAL)
         return {"operators": list(operators(self.model, draw.inputs))}, ()
+
+    def on_relations(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """Kinds of draws that are this one moved, their answers known."""
+        return {"kinds": list(self.draws.find_relations(message["seed"]))}, ()
+
+    def on_stress_kinds(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """The stress draws that suit the operators of the reference."""
+        draw = self.draws.get(message["seed"], NATURAL)
+        names = (name.rpartition(".")[0] for name in operators(self.model, draw.inputs))  # without the overload
+        return {"kinds": list(stress_kinds(frozenset(names)))}, ()
 
     def on_costs(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Bytes and FLOPs of the reference."""
