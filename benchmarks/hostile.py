@@ -117,7 +117,7 @@ def write(options: argparse.Namespace, found: dict[str, Any]) -> None:
     if options.out is None:
         return
     where = {
-        "command": f"python benchmarks/hostile.py --platform {options.platform}",
+        "command": f"python benchmarks/hostile.py --platform {options.platform}{' --unsafe' if options.unsafe else ''}",
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(platforms.get(options.platform).facts()),
         "isolation": "none" if options.unsafe else "sandbox",

@@ -62,7 +62,7 @@ def _grouped(way: Way, groups: int) -> Way:
 
 
 def normalisation(name: str, wrap: Way, reference: Way, sizes: tuple[tuple[int, ...], ...], inputs: Way, weights: Way):
-    """Layer, group and instance norm: the same moments around different rows."""
+    """IsolationLayer, group and instance norm: the same moments around different rows."""
     return Operator(
         name,
         "normalisation",

@@ -1,26 +1,34 @@
 """Every hostile candidate gets the verdict its header names, and costs nothing but that verdict."""
 
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
 from hostile_court import Court, Watch
 from hostile_samples import Sample, honest, hostile
 
+from kernelwright.judge.integrity import ATTACKS
 from kernelwright.schema import Isolation, Status
 
 MOST_ARTIFACTS = 500_000
 """Characters of generated code that a verdict may carry."""
 
 
+def catalogued(sample: Sample) -> frozenset[str]:
+    """The rules that the catalogue says stop it."""
+    return frozenset().union(*(attack.rules for attack in ATTACKS if sample.name in attack.samples))
+
+
 def cases() -> list[Sample]:
     """All samples that show themselves without timing, each problem's followed by an honest witness."""
-    witnesses = {s.problem: s for s in honest() if s.platform is None and not s.slow and s.target == "torch"}
+    plain_last = sorted(honest(), key=lambda s: (s.platform is None, s.target == "torch", not s.slow))
+    witnesses = {s.problem: s for s in plain_last}
     untimed = sorted((s for s in hostile() if not s.timing), key=lambda s: (s.problem, s.limit or 0.0, s.name))
     found: list[Sample] = []
     untimed = [again for s in untimed for again in [s] * (2 if s.name == "message_in_a_bottle" else 1)]
     for (problem, limit), group in groupby(untimed, key=lambda s: (s.problem, s.limit)):
         witness = witnesses[problem]
-        found += [*group, Sample(path=witness.path, problem=problem, limit=limit)]
+        found += [*group, replace(witness, limit=limit)]
     return found
 
 
@@ -40,6 +48,7 @@ def test_verdict(sample: Sample, court: Court, watch: Watch):
         return
     assert verdict.status is not Status.CORRECT
     assert verdict.status.value in sample.expect, f"{verdict.status} ({verdict.rule}): {verdict.feedback}"
+    assert verdict.rule in catalogued(sample), verdict.feedback
     assert verdict.feedback
     assert sample.feedback in verdict.feedback
     assert len(verdict.feedback) < 20_000

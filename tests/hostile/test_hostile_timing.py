@@ -4,6 +4,7 @@ import pytest
 from hostile_court import Court, Watch
 from hostile_samples import Sample, hostile
 
+from kernelwright.judge.integrity import ATTACKS
 from kernelwright.schema import Isolation, Status
 
 TIMED = sorted((s for s in hostile() if s.timing), key=lambda s: (s.problem, s.name))
@@ -22,6 +23,7 @@ def test_timed_verdict(sample: Sample, court: Court, watch: Watch):
         assert not verdict.speedup.faster_than_best
     else:
         assert verdict.status.value in sample.expect, f"{verdict.status} ({verdict.rule}): {verdict.feedback}"
+        assert verdict.rule in {r for attack in ATTACKS if sample.name in attack.samples for r in attack.rules}
 
 
 def test_nothing_is_left_after_timing(court: Court, watch: Watch):

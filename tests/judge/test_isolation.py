@@ -14,7 +14,7 @@ from kernelwright.judge.findings import Stopped
 from kernelwright.judge.isolation import NoSandbox, choose, describe, seatbelt, trial
 from kernelwright.judge.nursery import Nursery
 from kernelwright.judge.worker import seccomp
-from kernelwright.schema import Layer, Status
+from kernelwright.schema import IsolationLayer, Status
 
 pytestmark = pytest.mark.skipif(isinstance(choose(), NoSandbox), reason="nothing isolates candidates on this machine")
 
@@ -250,14 +250,15 @@ def test_numbers_of_system_calls_are_those_of_this_system():
 def test_layers_are_named_and_tried(nursery):
     nursery.await_ready()
     held, refused = trial.layers(choose())
-    assert set(held) == set(nursery.layers) == set(Layer)
+    assert set(held) == set(nursery.layers) == set(IsolationLayer)
     assert refused == ""
 
 
 def test_no_sandbox_still_has_what_needs_none():
     with Nursery(NoSandbox(), "cpu") as nursery:
         nursery.await_ready()
-        assert set(nursery.layers) == {Layer.CAPABILITIES, Layer.RLIMITS, Layer.WATCHDOG, Layer.SECCOMP}
+        missing = {IsolationLayer.NETWORK, IsolationLayer.FILES, IsolationLayer.ENVIRONMENT, IsolationLayer.NAMESPACES}
+        assert set(nursery.layers) == set(IsolationLayer) - missing
 
 
 def test_the_profile_for_macos_lists_this_interpreter_and_keeps_the_gpu_for_those_who_need_it():

@@ -80,7 +80,7 @@ def compilers() -> tuple[Check, ...]:
 def isolation() -> tuple[Check, ...]:
     """The sandbox, then every layer of it, each tried."""
     from kernelwright.judge.isolation import choose, describe, trial
-    from kernelwright.schema import Layer
+    from kernelwright.schema import IsolationLayer
 
     kinds = [
         Check(name=name, available=available, detail=detail, fix="" if available else fix)
@@ -94,7 +94,7 @@ def isolation() -> tuple[Check, ...]:
             available=layer in held,
             detail=LAYERS[layer] if layer in held else why_not,
         )
-        for layer in Layer
+        for layer in IsolationLayer
     ]
     return (*kinds, *layers)
 

@@ -20,7 +20,7 @@ from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, C
 from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.isolation import NoSandbox, Sandbox, cell_layers
-from kernelwright.schema import Layer, Status
+from kernelwright.schema import IsolationLayer, Status
 
 START_SECONDS = 120.0
 OUTPUT_BYTES = 16_000
@@ -204,7 +204,7 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: Channel | None = None
         self._namespaces = False
-        self.layers: tuple[Layer, ...] = ()
+        self.layers: tuple[IsolationLayer, ...] = ()
         """What isolates a candidate here; known when the warm parent is ready."""
         self._directory = Path(tempfile.mkdtemp(prefix="kernelwright-"))
         self._cell_directories: dict[int, Path] = {}

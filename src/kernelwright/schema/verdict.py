@@ -46,7 +46,7 @@ class Isolation(StrEnum):
     NONE = "none"
 
 
-class Layer(StrEnum):
+class IsolationLayer(StrEnum):
     """One measure of isolation that held while a candidate ran."""
 
     NETWORK = "no_network"
@@ -187,7 +187,7 @@ class Verdict(Record):
     feedback: str = ""
     """What an author gets back: the first error with its source lines, the failing shape, where the error sits."""
     isolation: Isolation = Isolation.NONE
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[IsolationLayer, ...] = ()
     """What the isolation consisted of. Empty where no process of the candidate was started."""
     artifacts: dict[str, str] = {}
     """Generated code found after the run (TorchInductor's output), file name to text."""

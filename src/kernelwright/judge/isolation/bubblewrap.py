@@ -14,7 +14,7 @@ from pathlib import Path
 from kernelwright.judge.isolation import places
 from kernelwright.judge.isolation.sandbox import Support
 from kernelwright.judge.worker.cell import WHOLE_PROC
-from kernelwright.schema import Isolation, Layer
+from kernelwright.schema import Isolation, IsolationLayer
 
 INSTALL = "apt-get install -y bubblewrap"
 _LINKED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
@@ -42,7 +42,7 @@ class Bubblewrap:
     """The Linux sandbox."""
 
     kind = Isolation.BUBBLEWRAP
-    layers: tuple[Layer, ...] = (Layer.NETWORK, Layer.FILES, Layer.ENVIRONMENT)
+    layers: tuple[IsolationLayer, ...] = (IsolationLayer.NETWORK, IsolationLayer.FILES, IsolationLayer.ENVIRONMENT)
     namespaces = True
 
     def command(

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from kernelwright.schema import Isolation, Layer
+from kernelwright.schema import Isolation, IsolationLayer
 
 
 class Support(NamedTuple):
@@ -23,7 +23,7 @@ class Sandbox(Protocol):
     """How to start the warm parent so that nothing in it can harm the machine."""
 
     kind: Isolation
-    layers: tuple[Layer, ...]
+    layers: tuple[IsolationLayer, ...]
     """What the sandbox itself brings; the cells inside add theirs."""
     namespaces: bool
     """Whether each candidate can get namespaces of its own inside; otherwise the sandbox serves one candidate only."""
@@ -46,7 +46,7 @@ class NoSandbox:
     """No isolation: only for candidates of built-in authors, or where the user said ``--unsafe``."""
 
     kind = Isolation.NONE
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[IsolationLayer, ...] = ()
     namespaces = False
 
     def command(
@@ -59,12 +59,16 @@ class NoSandbox:
         return str(fallback)
 
 
-def cell_layers(*, namespaces: bool, seccomp: bool) -> tuple[Layer, ...]:
+def cell_layers(*, namespaces: bool, seccomp: bool) -> tuple[IsolationLayer, ...]:
     """What each candidate's process gets besides, given what ``cell.tried`` found."""
     if sys.platform != "linux":
-        return (Layer.RLIMITS,)
-    always = (Layer.CAPABILITIES, Layer.RLIMITS, Layer.WATCHDOG)
-    return (*([Layer.NAMESPACES] if namespaces else []), *([Layer.SECCOMP] if seccomp else []), *always)
+        return (IsolationLayer.RLIMITS,)
+    always = (IsolationLayer.CAPABILITIES, IsolationLayer.RLIMITS, IsolationLayer.WATCHDOG)
+    return (
+        *([IsolationLayer.NAMESPACES] if namespaces else []),
+        *([IsolationLayer.SECCOMP] if seccomp else []),
+        *always,
+    )
 
 
 @cache

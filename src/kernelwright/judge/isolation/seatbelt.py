@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kernelwright.judge.isolation import places
 from kernelwright.judge.isolation.sandbox import Support
-from kernelwright.schema import Isolation, Layer
+from kernelwright.schema import Isolation, IsolationLayer
 
 _HERE = Path(__file__).parent
 
@@ -38,7 +38,7 @@ class Seatbelt:
     """The macOS sandbox."""
 
     kind = Isolation.SANDBOX_EXEC
-    layers: tuple[Layer, ...] = (Layer.NETWORK, Layer.FILES, Layer.ENVIRONMENT)
+    layers: tuple[IsolationLayer, ...] = (IsolationLayer.NETWORK, IsolationLayer.FILES, IsolationLayer.ENVIRONMENT)
     namespaces = False
 
     def command(

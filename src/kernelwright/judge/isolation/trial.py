@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from kernelwright.judge.isolation.sandbox import Sandbox, cell_layers
-from kernelwright.schema import Layer
+from kernelwright.schema import IsolationLayer
 
 SECONDS = 30.0
 _TRY = (
@@ -16,7 +16,7 @@ _TRY = (
 )
 
 
-def layers(sandbox: Sandbox) -> tuple[tuple[Layer, ...], str]:
+def layers(sandbox: Sandbox) -> tuple[tuple[IsolationLayer, ...], str]:
     """The layers that hold in this sandbox, and in one line what was refused (empty when nothing was)."""
     with tempfile.TemporaryDirectory(prefix="kernelwright-") as directory:
         scratch = sandbox.scratch(Path(directory))
