@@ -6,10 +6,13 @@ _UNSEEN = 2.0
 """Rounding units: an error norm up to here is that of a few roundings; a correctly rounded result has about 0.4."""
 _AVERAGES = frozenset({"reduction", "loss"})
 _POSITIVE = frozenset({"matmul of positives", "mean of positives", "Gram matrix"})
+_NUMBERS = frozenset({"sum of all", "mean squared error", "cross entropy"})
 _TAILS = ("cut off", "zero below", "beyond", "below -5", "identity above", "tanh GELU", "cubic exp", "mask of -1e4")
 
 SERIAL = "Another order of summation at the bound: PyTorch adds up to 30 times as exactly"
 LUCK = "A single number that eager happens to hit more exactly than its order of summation would let expect"
+HIT = "A single number that the lower precision happens to hit"
+MANY = "Over 65,536 terms of one sign the rounding of operands averages out to the error of a long sum"
 SAMPLED = "The mean of half of 65,536 terms is that of all of them, to within the rounding of the result"
 NARROW = "Partial results in float16 overflow on large values; PyTorch keeps them in float32"
 AVERAGED = "Rounding errors of many terms of one sign average out: what is left is a rounding or two of the result"
@@ -36,7 +39,9 @@ def _of_rejection(cell: Cell) -> str | None:
 
 def _of_acceptance(cell: Cell) -> str | None:
     if cell.dtype == "float32":
-        return None  # nothing of the kind is known there
+        return MANY if cell.operator in _POSITIVE and cell.kind == "format" and max(cell.size) > 50_000 else None
+    if cell.kind == "format" and cell.operator in _NUMBERS and cell.error > _UNSEEN:
+        return HIT
     averaged = cell.family in _AVERAGES or cell.operator in _POSITIVE
     if any(word in cell.variant for word in _TAILS):
         return FOOT
