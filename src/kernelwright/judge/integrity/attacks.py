@@ -70,7 +70,7 @@ TIME = (
     _attack(
         "Lazy outputs",
         "a tensor subclass, or an object that looks like a tensor, computes when somebody looks",
-        "plain_tensor structure protocol deferred_work timed_output forward",
+        "plain_tensor structure protocol deferred_work timed_output clock_disagreement forward",
         "lazy_subclass lazy_object lying_report gpu_lazy_subclass",
     ),
     _attack(
@@ -139,7 +139,7 @@ MEMORY = (
     _attack(
         "Input mutation",
         "inputs are edited in place, openly or behind their version counter",
-        "input_mutation norm",
+        "input_mutation aliasing norm",
         "input_edited input_edited_through_data",
     ),
     _attack(
@@ -270,7 +270,7 @@ PROCESS = (
     _attack(
         "Function and dispatch modes",
         "a mode that stays active answers for every operator",
-        "separate_reference norm worst forward construction structure protocol process_ended plain_tensor",
+        "separate_reference norm worst aliasing forward construction structure protocol process_ended plain_tensor",
         "function_mode dispatch_mode",
     ),
     _attack(
@@ -295,7 +295,7 @@ PROCESS = (
     _attack(
         "Code in answers",
         "outputs and exceptions run code wherever they are unpickled or printed",
-        "raw_outputs structure forward protocol process_ended",
+        "raw_outputs structure aliasing forward protocol process_ended",
         "pickled_code_as_output pickled_code_as_error error_that_fails",
     ),
     _attack(
@@ -385,7 +385,7 @@ PROCESS = (
     _attack(
         "Hanging",
         "an import, a call, a C function or a kernel that never ends, or a process that stops itself",
-        "time_limit process_ended cpu_limit",
+        "time_limit process_ended memory_limit cpu_limit",
         "hang_at_import hang_in_forward hang_in_one_call stopped_by_itself endless_recursion gpu_endless_kernel",
     ),
 )
