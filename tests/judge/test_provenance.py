@@ -139,3 +139,21 @@ def test_storages_that_are_copied_onto_themselves_keep_what_a_kernel_wrote(twice
         return y
 
     assert traced(through_storages).own_kernel
+
+
+@pytest.fixture(scope="module")
+def registered(twice):
+    """Operators of a namespace of their own: one that calls PyTorch's, one that runs a kernel."""
+    library = torch.library.Library("kernelwright_test", "DEF")
+    for name, body in (("doubled", lambda x: x * 2), ("by_kernel", lambda x: twice(x, torch.empty_like(x)))):
+        library.define(f"{name}(Tensor x) -> Tensor")
+        library.impl(name, body, "CPU")
+    yield torch.ops.kernelwright_test
+    library._destroy()
+
+
+def test_a_registered_operator_is_what_it_calls(registered):
+    wrapper = traced(lambda x: registered.doubled(x) + 1)
+    assert not wrapper.own_kernel and wrapper.operators == ("aten.mul.Tensor", "aten.add.Tensor")
+    assert traced(lambda x: registered.by_kernel(x) + 1).own_kernel
+    assert not traced(lambda x: registered.by_kernel(x) * 0 + registered.doubled(x)).own_kernel

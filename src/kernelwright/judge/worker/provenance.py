@@ -15,7 +15,8 @@ that is a label, never a speed: see docs/integrity.md.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from unittest.mock import patch
 
 import torch
@@ -87,6 +88,9 @@ class Watch(DispatchWatch):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         kwargs = kwargs or {}
+        if func.namespace not in _NAMESPACES and (inside := _kernel_of(func, (args, kwargs))) is not None:
+            with self:  # what a registered operator calls is followed, as if it were called directly
+                return inside(*args, **kwargs)
         name = func.overloadpacket.__name__
         given, targets = tensors((args, kwargs)), written(func, args, kwargs)
         if name in _WRITES_NO_VALUES:
@@ -197,6 +201,16 @@ def _watched(
 def _refuse_replay(_graph: Any) -> None:
     """A CUDA graph's kernels may be anybody's, PyTorch's too: where one is replayed, nothing can be said."""
     raise Untraceable("the call replays a CUDA graph")
+
+
+def _kernel_of(func: Any, arguments: Any) -> Callable[..., Any] | None:
+    """What a registered operator runs on these tensors' device, without another dispatch of the operator itself."""
+    device = next((tensor.device.type for tensor in tensors(arguments)), None)
+    c = cast(Any, torch)._C
+    key = {"cpu": c.DispatchKey.CPU, "cuda": c.DispatchKey.CUDA}.get(device or "")
+    if key is None or not c._dispatch_has_kernel_for_dispatch_key(func.name(), key):
+        return None
+    return partial(func._op_dk, key)
 
 
 def _followed(tensor: torch.Tensor) -> bool:
