@@ -4,14 +4,17 @@
 
 Prints one line a sample, and at the end how many hostile ones were accepted (called correct where they should not be,
 or faster where they are not) and how many honest ones were not correct. ``--out`` keeps the results as JSON, written
-after each; a second run with the same file goes on where the first one stopped. On ``cuda`` only the samples that are
-written for a GPU count as hostile. Exit code 1 where something is not as it should be.
+after each; a second run with the same file goes on where the first one stopped. A judge that gives no verdict on a
+sample counts against it, and the next sample gets a new session. On ``cuda`` only the samples that are written for a
+GPU count as hostile. Exit code 1 where something is not as it should be.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,19 +48,12 @@ def main() -> int:
     todo = [s for s in wanted if s.name not in found]
     began = time.monotonic()
     for sample, verdict, seconds in judged(todo, options):
-        right = is_right(sample, verdict)
-        found[sample.name] = {
-            "kind": "hostile" if sample.expect else "honest",
-            "right": right,
-            "status": verdict.status.value,
-            "rule": verdict.rule,
-            "labels": list(verdict.labels),
-            "seconds": round(seconds, 2),
-            "feedback": "" if right else verdict.feedback[:500],
-        }
-        said = verdict.status.value + (f" ({verdict.rule})" if verdict.rule else "")
-        note = "" if right else f"   <-- {' '.join(verdict.feedback.split())[:300]}"
-        print(f"{'  ' if right else '! '}{sample.name:32} {said} {seconds:.1f} s{note}", flush=True)
+        entry = found[sample.name] = entry_of(sample, verdict) | {"seconds": round(seconds, 2)}
+        said = entry["status"] + (f" ({entry['rule']})" if entry["rule"] else "")
+        expected = "|".join(sorted(sample.expect)) or "correct"
+        note = "" if entry["right"] else f"   <-- {' '.join(entry['feedback'].split())[:300]}"
+        mark = "  " if entry["right"] else "! "
+        print(f"{mark}{sample.name:32} {said} (expected {expected}) {seconds:.1f} s{note}", flush=True)
         write(options, found)
         if time.monotonic() - began > options.seconds:
             print(f"stopped after {options.seconds:g} s: {len(wanted) - len(found)} samples are left")
@@ -72,23 +68,31 @@ def samples(platform: str) -> list[Sample]:
     return sorted(mine, key=lambda s: (s.slow, s.timing, s.problem, s.limit or 0.0, bool(s.expect), s.name))
 
 
-def judged(todo: list[Sample], options: argparse.Namespace):
+def judged(todo: list[Sample], options: argparse.Namespace) -> Iterator[tuple[Sample, Verdict | Exception, float]]:
+    """Each sample with its verdict, or with what went wrong in the judge, and the seconds that it took."""
     platform, session, key = platforms.get(options.platform), None, None
     try:
         for sample in todo:
-            if (sample.problem, sample.timing, sample.limit) != key:
-                if session is not None:
-                    session.__exit__(None, None, None)
-                session = JudgeSession(problems.from_file(sample.problem_path), platform, settings(sample, options))
-                session.__enter__()
-                key = (sample.problem, sample.timing, sample.limit)
             began = time.monotonic()
             candidate = Candidate(source=sample.source, author="test", target=Target(sample.target), title=sample.name)
-            verdict = session.judge(candidate)
-            yield sample, verdict, time.monotonic() - began
+            try:
+                if session is None or (sample.problem, sample.timing, sample.limit) != key:
+                    left, session = session, None
+                    if left is not None:
+                        left.close()
+                    problem = problems.from_file(sample.problem_path)
+                    session = JudgeSession(problem, platform, settings(sample, options))
+                    key = (sample.problem, sample.timing, sample.limit)
+                yield sample, session.judge(candidate), time.monotonic() - began
+            except Exception as error:  # the samples that are left must be judged all the same
+                left, session = session, None
+                if left is not None:
+                    with contextlib.suppress(Exception):
+                        left.close()
+                yield sample, error, time.monotonic() - began
     finally:
         if session is not None:
-            session.__exit__(None, None, None)
+            session.close()
 
 
 def settings(sample: Sample, options: argparse.Namespace) -> JudgeSettings:
@@ -100,6 +104,22 @@ def settings(sample: Sample, options: argparse.Namespace) -> JudgeSettings:
         memory_limit=MEMORY_LIMIT[options.platform],
         unsafe=options.unsafe,
     )
+
+
+def entry_of(sample: Sample, verdict: Verdict | Exception) -> dict[str, Any]:
+    kind = "hostile" if sample.expect else "honest"
+    if isinstance(verdict, Exception):
+        said = f"{type(verdict).__name__}: {verdict}"[:500]
+        return {"kind": kind, "right": False, "status": "no verdict", "rule": None, "labels": [], "feedback": said}
+    right = is_right(sample, verdict)
+    return {
+        "kind": kind,
+        "right": right,
+        "status": verdict.status.value,
+        "rule": verdict.rule,
+        "labels": list(verdict.labels),
+        "feedback": "" if right else verdict.feedback[:500],
+    }
 
 
 def is_right(sample: Sample, verdict: Verdict) -> bool:

@@ -47,7 +47,7 @@ TIME = (
         "work runs on a stream that the timing events do not see",
         "late_inputs clock_disagreement idle_device norm timed_output",
         "side_stream gpu_side_stream_priority gpu_foreign_stream gpu_side_stream_small gpu_late_wait "
-        "gpu_side_stream_when_timed gpu_switched_stream",
+        "gpu_side_stream_when_timed gpu_switched_stream gpu_host_callback gpu_pinned_race",
     ),
     _attack(
         "Pipelined answers",
@@ -77,7 +77,8 @@ TIME = (
         "Patched clocks",
         "the clocks of Python, of torch or of the C library run slow, or events are recorded elsewhere",
         "outer_clock clock_disagreement impossible_time norm timed_output process_ended",
-        "patched_clocks patched_libc_clock gpu_patched_events gpu_patched_synchronize gpu_events_on_the_side",
+        "patched_clocks patched_libc_clock gpu_patched_events gpu_patched_synchronize gpu_events_on_the_side "
+        "gpu_replaced_default_stream",
     ),
     _attack(
         "Replaced timing loop",
@@ -99,9 +100,9 @@ TIME = (
     ),
     _attack(
         "Skipping by time",
-        "work is done in the first half second of the process",
+        "work is done in the first half second of the process, by its clock or by the GPU's",
         "timed_output random_looks norm nondeterministic outputs_reused",
-        "clock_skip",
+        "clock_skip gpu_device_clock",
     ),
     _attack(
         "Detecting the timing loop",
@@ -122,19 +123,20 @@ MEMORY = (
         "Stale allocator memory",
         "uninitialised memory is handed out in the hope that the reference's output lay there",
         "separate_reference norm worst nonfinite nondeterministic",
-        "stale_memory gpu_stale_allocator gpu_half_of_the_rows gpu_missing_tail",
+        "stale_memory gpu_stale_allocator gpu_half_of_the_rows gpu_missing_tail gpu_snapshot_walk",
     ),
     _attack(
         "Leftover memory of other processes",
         "raw device memory is searched for what somebody else left",
-        "separate_reference fresh_process norm nonfinite",
-        "gpu_leftover_memory",
+        "separate_reference fresh_process norm nonfinite worst forward process_ended",
+        "gpu_leftover_memory gpu_neighbouring_memory",
     ),
     _attack(
         "Shared memory: garbage, races, overflow",
         "a kernel reads what it never wrote, does not wait, or writes behind the end",
-        "norm nondeterministic worst forward process_ended",
-        "gpu_uninitialised_shared gpu_missing_barrier gpu_shared_overflow gpu_illegal_address noise",
+        "norm nondeterministic worst nonfinite forward process_ended",
+        "gpu_uninitialised_shared gpu_missing_barrier gpu_shared_overflow gpu_illegal_address gpu_triton_lost_updates "
+        "gpu_triton_no_mask noise",
     ),
     _attack(
         "Input mutation",
@@ -158,7 +160,7 @@ MEMORY = (
         "Reused output buffer",
         "each call writes into the tensors that an earlier one returned",
         "outputs_reused norm",
-        "reused_output_buffer",
+        "reused_output_buffer gpu_dangling_output",
     ),
 )
 
@@ -213,13 +215,13 @@ NUMBERS = (
         "operands or results pass through tf32, bfloat16 or float16",
         "norm worst small",
         "bfloat16_matmul float16_linear simulated_tf32 gpu_bfloat16 gpu_float16 gpu_autocast gpu_triton_tf32 "
-        "gpu_two_of_three_products",
+        "gpu_two_of_three_products gpu_float8 gpu_half_accumulator gpu_cublas_by_hand",
     ),
     _attack(
         "Precision flags of the process",
-        "tf32, lower matmul precision or another default dtype is switched on for everyone in the process",
+        "tf32, lower matmul precision, another default dtype or device is switched on for everyone in the process",
         "separate_reference norm dtype nonfinite forward",
-        "lowered_precision_globally gpu_tf32_flag gpu_matmul_precision gpu_fp32_precision",
+        "lowered_precision_globally default_device_meta gpu_tf32_flag gpu_matmul_precision gpu_fp32_precision",
     ),
     _attack(
         "Approximation below the tolerance",
@@ -372,9 +374,9 @@ PROCESS = (
     ),
     _attack(
         "Memory bombs",
-        "memory of the machine or of the GPU, in one process or spread over children",
-        "memory_limit forward process_limit norm process_ended",
-        "memory_bomb memory_bomb_tensors memory_in_children gpu_memory_bomb",
+        "memory of the machine or of the GPU, in one process or spread over children, or none left for the reference",
+        "memory_limit forward timing process_limit norm process_ended",
+        "memory_bomb memory_bomb_tensors memory_in_children gpu_memory_bomb gpu_memory_fraction gpu_memory_squeeze",
     ),
     _attack(
         "Disk bomb",
