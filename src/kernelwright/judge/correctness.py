@@ -99,6 +99,14 @@ class Correctness:
         finally:
             self.checked.accuracy = self._accuracy()
 
+    def on_another_size(self, draw: DrawPlan) -> str:
+        """What goes wrong on inputs of another size, in one line; empty where it is as right there. Asked last."""
+        try:
+            self._one(draw, first=False, look_at_inputs=False, reuse=False)
+        except Stopped as stopped:
+            return " ".join(f"{stopped.finding.status.value}: {stopped.finding.feedback}".split())[:300]
+        return ""
+
     def _one(self, draw: DrawPlan, *, first: bool, look_at_inputs: bool, reuse: bool) -> None:
         fd = self._call(draw, look_at_inputs=look_at_inputs, reuse=reuse, keep=first)
         try:

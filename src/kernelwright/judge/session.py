@@ -23,6 +23,7 @@ from kernelwright.judge.nursery import Nursery, Worker
 from kernelwright.judge.origin import Origin, origin
 from kernelwright.judge.profiling.remembered import Remembered
 from kernelwright.judge.reference.client import Reference, ReferenceFailed, baseline_cache
+from kernelwright.judge.reference.sizes import FEWER_ROWS
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.timing import CandidateSubject, Samples, Stopwatch
 from kernelwright.platforms import Platform
@@ -51,6 +52,8 @@ KEPT_INPUT_BYTES = 128 << 20
 LARGE_INPUT_BYTES = 1 << 30
 LARGE_INPUT_STRESS = ("negative", "large")
 """Beyond this size two natural draws and these stress draws must do."""
+OTHER_SIZE_SECONDS = 20.0
+"""For one call on inputs of another size, compilation included."""
 RELATION_SECONDS = 20.0
 """Where one draw takes longer than this to answer, no metamorphic relations are looked for."""
 TIMED_DRAWS = 2
@@ -83,6 +86,7 @@ class JudgeSession:
         self._costs: dict[str, Any] = {}
         self._limits: DeviceLimits | None = None
         self._reference_operators: tuple[str, ...] | None = None
+        self._other_size: DrawPlan | None = None
         self._remembered = Remembered()
 
     # --- the way of a candidate -------------------------------------------------------------------------------------
@@ -96,6 +100,7 @@ class JudgeSession:
         began = time.monotonic()
         checked, finding, worker, metal = Checked(), None, None, None
         timing, speedup, limits, work, remarks, came_from = None, Speedup(), None, None, (), Origin()
+        fixed: tuple[str, ...] = ()
         not_timed: str | None = None
         artifacts: dict[str, str] = {}
         try:
@@ -119,6 +124,10 @@ class JudgeSession:
                 timing, speedup = self._time(candidate, worker)
                 limits = self._hold_against_limits(timing)
             came_from = origin(candidate, worker, self._two_draws, self._operators())
+            if self._other_size is not None and "uses_torch_compile" not in came_from.labels and not interpret:
+                worker.extend(OTHER_SIZE_SECONDS)
+                wrong = correctness.on_another_size(self._other_size)
+                fixed = (f"only for the shapes of this problem: {wrong}",) if wrong else ()
         except Stopped as stopped:
             finding = stopped.finding
             timing, speedup = None, Speedup()  # times of a candidate that is not correct mean nothing
@@ -128,6 +137,8 @@ class JudgeSession:
         read = (r.label for r in remarks if r.label)
         labels = tuple(dict.fromkeys((*read, *came_from.labels))) + checked.labels
         suspicions = tuple(metal.warnings) if metal else ()
+        if fixed:
+            labels += ("fixed_shapes",)
         if work is not None and not work.kernels:
             labels += ("launches_no_kernel",)
         if limits is not None and limits.less_work:
@@ -150,7 +161,13 @@ class JudgeSession:
             not_timed=not_timed,
             problem_labels=self.problem_labels,
             labels=labels,
-            warnings=(*(r.warning for r in remarks if r.warning), *checked.warnings, *suspicions, *came_from.warnings),
+            warnings=(
+                *(r.warning for r in remarks if r.warning),
+                *checked.warnings,
+                *suspicions,
+                *came_from.warnings,
+                *fixed,
+            ),
             feedback=finding.feedback if finding else of_success(speedup, not_timed),
             isolation=self._sandbox.kind,
             layers=self._nursery.layers if worker is not None and self._nursery is not None else (),
@@ -276,6 +293,8 @@ class JudgeSession:
                     _close(draw.inputs_fd)
         if not large and plan[0].facts["seconds"] <= RELATION_SECONDS:
             plan += self._moved_draws(plan[0])
+            with contextlib.suppress(ReferenceFailed):  # there may be no batch, or no other size that it takes
+                self._other_size = self._plan_draw(plan[0].seed, FEWER_ROWS)
         with contextlib.suppress(ReferenceFailed):  # not every module lets its operators be watched
             self.problem_labels = tuple(self._reference.ask("labels", seeds=[d.seed for d in plan[:2]])["labels"])
         _, fds = self._reference.request("construction")
@@ -402,7 +421,9 @@ class JudgeSession:
 
     def close(self) -> None:
         _close(self._construction_fd, *(draw.inputs_fd for draw in self.plan))
-        self._construction_fd, self.plan = None, ()
+        if self._other_size is not None:
+            _close(self._other_size.inputs_fd)
+        self._construction_fd, self.plan, self._other_size = None, (), None
         if self._nursery is not None:
             self._nursery.close()
         self._reference.close()

@@ -242,6 +242,12 @@ NUMBERS = (
         "prefix_only truncated_recurrence assumes_sorted transposed",
     ),
     _attack(
+        "Hard-coded shapes",
+        "sizes are written into the kernel: allowed, since it is given no other shapes, and labelled `fixed_shapes`",
+        "other_size",
+        "hard_coded_shape",
+    ),
+    _attack(
         "Values that are not finite",
         "NaN and infinities, which many comparisons let through",
         "nonfinite",
@@ -255,10 +261,10 @@ NUMBERS = (
         "wrong_second_output sparse_output meta_output gpu_output_on_cpu",
     ),
     _attack(
-        "Own inputs, own reference",
-        "the file brings `Model` and `get_inputs` of its own, or weights that nobody can load",
-        "own_text norm construction",
-        "own_get_inputs missing_parameters",
+        "Own inputs, own reference, own weights",
+        "the file brings `Model` and `get_inputs` of its own, or computes with weights of its constructor",
+        "own_text other_weights norm construction",
+        "own_get_inputs missing_parameters weights_of_construction",
     ),
 )
 

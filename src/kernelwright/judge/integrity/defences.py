@@ -116,6 +116,7 @@ MEASURES: dict[str, Defence] = {
         separate_reference="reference, expected outputs and verdict are in other processes, with other memory",
         raw_outputs="outputs travel as raw bytes with a checked header: nothing of them is executed or unpickled",
         own_text="only `ModelNew` of the candidate's file is used; problem, inputs and weights come from the judge",
+        other_weights="the reference's weights come from another seed than the constructor's and are loaded later",
         randomised_weights="parameters and buffers that start at a constant are randomised first",
         late_inputs="on a GPU, inputs get their values late, in the order of the caller's stream, and outputs are read "
         "in that order too",
@@ -127,6 +128,7 @@ MEASURES: dict[str, Defence] = {
         secret_draws="inputs are drawn under seeds that only the judge knows, after the candidate was imported",
         stress_draws="inputs are scaled, negated, tied, enlarged, spread: whatever suits the reference's operators",
         changed_element="a draw comes back with one element changed, and every timed call has one of its own",
+        other_size="after everything else, one call on fewer rows says whether the candidate is right for other sizes",
         same_tensors="every other draw comes in the very tensors of the one before",
     ),
     **_named(

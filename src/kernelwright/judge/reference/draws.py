@@ -17,6 +17,7 @@ from kernelwright.judge.dispatched import tensors
 from kernelwright.judge.files import seal
 from kernelwright.judge.layout import overlaps
 from kernelwright.judge.reference.relations import MOVED, Relation, relations
+from kernelwright.judge.reference.sizes import FEWER_ROWS, with_fewer_rows
 from kernelwright.judge.worker.bench import change_element, copy_inputs, tensor_bytes
 from kernelwright.problems import LoadedProblem
 from kernelwright.problems.stress import stress, structural_zeros
@@ -114,6 +115,8 @@ class Draws:
             if kind not in self.relations:  # this process stands in for one that was lost
                 self.find_relations(seed)
             draw = self._moved(seed, kind)
+        elif kind == FEWER_ROWS:
+            draw = self._with_fewer_rows(seed)
         else:
             draw = self._make(self._inputs(seed, kind), seed, kind)
         self._kept[key] = draw
@@ -133,6 +136,16 @@ class Draws:
         if self.keep_zeros is None:
             self.keep_zeros = structural_zeros([inputs, self.problem.draw(seed + 1, self.platform.device)])
         return stress(inputs, kind, keep_zeros=self.keep_zeros)
+
+    def _with_fewer_rows(self, seed: int) -> Draw:
+        """A natural draw of another size. Raises what the reference raises on the last size that was tried."""
+        refused: Exception = ValueError("there is no batch")
+        for inputs in with_fewer_rows(self.get(seed, NATURAL).inputs):
+            try:
+                return self._make(inputs, seed, FEWER_ROWS)
+            except Exception as error:  # anybody's module: it may want its two inputs to fit
+                refused = error
+        raise refused
 
     def find_relations(self, seed: int) -> tuple[str, ...]:
         """What the problem keeps on the natural draw under ``seed``: the kinds of draws that can now be asked for.

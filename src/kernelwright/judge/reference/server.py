@@ -33,6 +33,8 @@ from kernelwright.problems.weights import randomise_constants
 from kernelwright.schema import Precision, Problem
 
 MAX_SHOWN = 400
+OTHER_WEIGHTS = 0x5EED
+"""Turns the seed of construction into another one."""
 Reply = tuple[dict[str, Any], tuple[int, ...]]
 
 
@@ -75,13 +77,23 @@ class Server:
         problem = Problem.model_validate(message["problem"]).model_copy(update={"payload": payload})
         self.problem = problems.load(problem)
         baselines.use_cache(message["cache"])
-        model = self.problem.build(message["seed"])
+        model = self._build(message["seed"])
         randomised = randomise_constants(model, message["seed"])
         self.model = model.to(self.platform.device)
         budget = int(min(message["draw_bytes"], self.platform.memory_available() / 4))
         self.draws = Draws(self.problem, self.model, self.platform, budget)
         self.bench = Bench(self.platform)
         return {"randomised": randomised}, ()
+
+    def _build(self, seed: int) -> torch.nn.Module:
+        """The reference, built under the seed that candidates are built under, with weights of another seed.
+
+        What both make in their constructors without registering it is then the same, and whoever keeps the weights of
+        its constructor has other ones.
+        """
+        model = self.problem.build(seed)
+        model.load_state_dict(self.problem.build(seed ^ OTHER_WEIGHTS).state_dict())
+        return model
 
     def _forget(self) -> None:
         """Give back what the problem before held, on the device too."""
