@@ -50,7 +50,6 @@ def in_forward(*lines):
         (in_forward("if x.data_ptr() == self.last: return self.y"), 5, "address of a tensor"),
         (in_forward("try:", "    y = kernel(x)", "except Exception:", "    return x + 1"), 7, "goes on after an error"),
         (in_forward("torch.manual_seed(0)"), 5, "sets a seed"),
-        (f"{HEAD}def get_inputs():\n    return []\n{MODEL}", 3, "only the problem's own is called"),
         (in_forward("s = torch.cuda.Stream()"), 5, "nobody waits for"),
         (f"{HEAD}X = '{'QUJDREVG' * 400}'\n{MODEL}", 3, "nobody can read"),
     ],
@@ -73,6 +72,7 @@ def test_a_remark_names_the_line(source, line, said):
         f"import os, subprocess, tempfile\n{HEAD}os.environ['TORCH_CUDA_ARCH_LIST'] = '9.0'\n"
         f"subprocess.run(['gcc'])\n{MODEL}",
         f"{HEAD}torch.set_float32_matmul_precision('highest')\n{MODEL}",
+        f"{HEAD}{MODEL}def get_inputs():\n    return [torch.rand(4)]\n",
         f'{HEAD}SOURCE = r"""\n{"float y = x * 2.0f; // keeps its word" * 200}\n"""\n{MODEL}',
         f'"""Never assigns torch.relu, opens no socket and calls no os._exit."""\n{HEAD}{MODEL}',
         f"import math\n{HEAD}TABLE = [{', '.join(str(k / 7) for k in range(500))}]\n{MODEL}",

@@ -23,7 +23,7 @@ _TARGET_PACKAGES: dict[Target, frozenset[str]] = {
 BUILT_IN: tuple[IntegrityRule, ...] = (
     shortcut_rules.UsesTorchCompile(), shortcut_rules.HoldsBinary(), shortcut_rules.HasNoKernel(),
     shortcut_rules.CountsCalls(), shortcut_rules.RemembersAddresses(), shortcut_rules.FallsBack(),
-    shortcut_rules.Reseeds(), shortcut_rules.DrawsInputs(), shortcut_rules.LeavesStreams(),
+    shortcut_rules.Reseeds(), shortcut_rules.LeavesStreams(),
     process_rules.AssignsToModules(), process_rules.LowersPrecision(), process_rules.LooksAround(),
     process_rules.ReachesOut(), process_rules.ReadsSecrets(), process_rules.HidesCode(),
 )  # fmt: skip

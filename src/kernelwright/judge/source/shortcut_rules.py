@@ -109,18 +109,6 @@ class Reseeds:
                 yield Remark(call.lineno, f"line {call.lineno} sets a seed")
 
 
-class DrawsInputs:
-    """Defines what belongs to the problem; it is never called."""
-
-    name = "draws_inputs"
-
-    def __call__(self, tree: ast.Module, candidate: Candidate) -> Iterator[Remark]:
-        del candidate
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and node.name in ("get_inputs", "get_init_inputs"):
-                yield Remark(node.lineno, f"line {node.lineno} defines {node.name}: only the problem's own is called")
-
-
 class LeavesStreams:
     """Opens a stream of its own and never waits for it."""
 
