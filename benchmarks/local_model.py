@@ -65,6 +65,9 @@ def driven(author: str, options: argparse.Namespace, folder: Path) -> int:
     with Store.open(folder / "home") as store:
         run = json.loads(done.stdout)["results"][0]["run"]
         attempts = store.attempts(run)
+        for exchange in store.exchanges(run):
+            said = " ".join((exchange.detail or exchange.answer).split())[:120]
+            print(f"  {exchange.status.value}, {len(exchange.answer)} characters in {exchange.seconds:.0f} s: {said}")
     ends = Counter(attempt.verdict.status.value for attempt in attempts)
     tokens = sum(attempt.usage.output_tokens or 0 for attempt in attempts)
     said = ", ".join(f"{count} {status}" for status, count in sorted(ends.items()))
