@@ -179,7 +179,7 @@ def test_what_may_be_imported_is_what_the_judge_allows(target: Target):
     for package in ("triton", "cuda"):
         candidate = Candidate(source=f"import {package}\nclass ModelNew: ...", author="a", target=target)
         if package in allowed:
-            assert read(candidate) == ()
+            assert all(remark.label == "" for remark in read(candidate))
         else:
             with pytest.raises(Stopped, match="imports"):
                 read(candidate)
