@@ -53,23 +53,27 @@ def main() -> int:
     each = max(1, -(-max(wanted.values()) // options.modules))
     asked = {"seed": options.seed, "modules": options.modules, "wanted": wanted}
     done = saved(options.out, asked)
+    known = {digest for part in done for digest in part["known"]}
     idle = 0
     while any(total(done, kind) < wanted[kind] for kind in KINDS) and idle < BLOCKS_WITHOUT_CASES:
         left = {kind: wanted[kind] - total(done, kind) for kind in KINDS}
-        done.append(judged_block(len(done), options, each, left))
+        done.append(judged_block(len(done), options, each, left, known))
         idle = idle + 1 if not any(done[-1]["judged"].values()) else 0
         progress(done, wanted)
         save(options.out, asked, done)
     return summary(done)
 
 
-def judged_block(number: int, options: argparse.Namespace, each: int, left: dict[str, int]) -> dict[str, Any]:
+def judged_block(
+    number: int, options: argparse.Namespace, each: int, left: dict[str, int], known: set[str]
+) -> dict[str, Any]:
     """The batches of one block. Stops where no more candidates of either kind are wanted."""
+    before = set(known)
     began = time.monotonic()
     counts, rules, modules = Counter[str](), Counter[str](), 0
     wrong: list[dict[str, Any]] = []
     unequal: list[dict[str, Any]] = []
-    for place, batch in enumerate(block(number, options.seed, each)):
+    for place, batch in enumerate(block(number, options.seed, each, known)):
         if all(counts[kind] >= left[kind] for kind in KINDS):
             break
         modules += 1
@@ -87,7 +91,7 @@ def judged_block(number: int, options: argparse.Namespace, each: int, left: dict
     judgements = {kind: counts[kind] for kind in KINDS}
     return {
         "modules": modules, "judged": judgements, "rules": dict(sorted(rules.items())), "wrong": wrong,
-        "unequal": unequal, "seconds": seconds,
+        "unequal": unequal, "seconds": seconds, "known": sorted(known - before),
     }  # fmt: skip
 
 

@@ -37,8 +37,12 @@ class Batch:
     """Rewritings that turned out not to be equal: a mistake in a form, or in the module that was let through."""
 
 
-def block(number: int, run: int, each: int) -> Iterator[Batch]:
-    """The batches of one block of a run: at most ``each`` honest candidates and as many mutants for every module."""
+def block(number: int, run: int, each: int, known: set[str] | None = None) -> Iterator[Batch]:
+    """The batches of one block of a run: at most ``each`` honest candidates and as many mutants for every module.
+
+    ``known`` are digests of modules that had their turn; those of this block are added.
+    """
+    known = set() if known is None else known
     drawn: list[tuple[Module, list[Forms], list[Forms]]] = []
 
     @seed(run * 1_000_003 + number)
@@ -50,17 +54,18 @@ def block(number: int, run: int, each: int) -> Iterator[Batch]:
         suppress_health_check=list(HealthCheck),
     )
     @given(_candidates(each))
-    def collect(found: tuple[Module, list[Forms], list[Forms]]) -> None:
-        drawn.append(found)
+    def collect(example: tuple[Module, list[Forms], list[Forms]]) -> None:
+        drawn.append(example)
 
     collect()
-    seen: set[str] = set()
-    for module, rewritten, mutated in drawn[1:]:  # the first example of a run is always the smallest one
-        if module.problem in seen or len(seen) == BLOCK:
+    found = 0
+    for module, rewritten, mutated in drawn:
+        if module.digest in known or found == BLOCK:
             continue
+        known.add(module.digest)
         batch = _batch(module, rewritten, mutated, each)
         if batch is not None:
-            seen.add(module.problem)
+            found += 1
             yield batch
 
 

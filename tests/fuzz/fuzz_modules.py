@@ -4,6 +4,7 @@ A module is a graph without cycles: each step applies one operator to a value th
 an earlier step. What no step reads is returned, so every step reaches the output.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,11 @@ class Module:
             f"{_HEAD}\n\n\n{self._written('Model', {})}\n\n\n"
             f"def get_inputs():\n    return [{drawn}]\n\n\ndef get_init_inputs():\n    return []\n"
         )
+
+    @property
+    def digest(self) -> str:
+        """Of the text, short: modules with the same one are the same."""
+        return hashlib.sha256(self.problem.encode()).hexdigest()[:12]
 
     def candidate(self, forms: Mapping[int, Form]) -> str:
         """The text of a candidate whose steps take the given forms; all others are as the problem has them."""
