@@ -6,6 +6,7 @@ candidate may have. Both are relative: the norm of the difference over the norm 
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,8 @@ class Measured:
 
 
 def _run(model: torch.nn.Module, inputs: Tensors) -> Tensors:
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mutation may broadcast where nobody would
         out = model(*inputs)
     return out if isinstance(out, tuple) else (out,)
 
