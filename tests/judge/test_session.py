@@ -199,3 +199,19 @@ def test_a_timed_verdict_has_every_baseline_intervals_and_limits():
     for interval in (verdict.speedup.eager, verdict.speedup.best_baseline, verdict.timing.candidate_ms):
         assert interval is not None and 0 < interval.low <= interval.median <= interval.high
     assert verdict.limits.bytes_moved > 0 and verdict.limits.flops == 2 * 32 * 16 * 24
+
+
+STEP = PROBLEM.replace(
+    'y = self.norm(self.linear(x)) * ids.unsqueeze(1)\n        return {"y": y, "best": y.argmax(1)}',
+    "return self.linear(x) * (x >= x.flip(0)).sum(1, keepdim=True)",
+)
+
+
+@pytest.mark.parametrize(("compared", "right"), [(">=", True), (">", False)])
+def test_what_happens_where_inputs_are_equal_is_not_excused_by_moving_them(compared, right):
+    """A comparison that is strict where the reference's is not differs only at ties."""
+    assert "flip" in STEP
+    with JudgeSession(problem(STEP), platforms.get("cpu"), JudgeSettings(timing=False, unsafe=True)) as session:
+        candidate = STEP.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
+        verdict = judge(session, candidate.replace(">=", compared))
+    assert (verdict.status is Status.CORRECT) == right, verdict.feedback

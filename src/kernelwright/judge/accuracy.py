@@ -23,6 +23,9 @@ from kernelwright.judge.yardstick import (
 )
 from kernelwright.schema import Accuracy, Precision
 
+LEAP = 1e4
+"""How many times eager's error, one unit at least, is no longer a matter of how inputs are rounded."""
+
 
 def leaves(output: Any) -> list[tuple[str, Any]]:
     """The tensors and other values in a nested output, each with its path: ``("output[0]['x']", tensor)``."""
@@ -73,6 +76,15 @@ class Yardstick:
         self.leaves: list[tuple[str, Any, FloatYardstick | ExactYardstick | None]] = []
         for (path, e), (_, r), (_, p) in zip(*parts, strict=True):
             self.leaves.append((path, e, _yardstick(path, e, r, None if conditioned is None else p, constants)))
+
+    @property
+    def leaps(self) -> bool:
+        """Whether moving the inputs by a rounding unit changes some output by leaps where eager is exact.
+
+        So it is where a module compares inputs that are equal: moving them breaks the ties, which no program need do.
+        """
+        floats = (yardstick for *_, yardstick in self.leaves if isinstance(yardstick, FloatYardstick))
+        return any(y.conditioned.norm > LEAP * max(y.errors.norm, y.eps) for y in floats)
 
     def near(self, eager: Any) -> "Yardstick | None":
         """What outputs must be on inputs that differ in one element, where eager answers ``eager``: no float64 run.

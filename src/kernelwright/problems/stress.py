@@ -50,7 +50,8 @@ import torch
 
 from kernelwright.problems.structure import flatten, unflatten
 
-STRESS_KINDS: tuple[str, ...] = ("scaled", "negative", "ties", "large")
+TIES = "ties"
+STRESS_KINDS: tuple[str, ...] = ("scaled", "negative", TIES, "large")
 """What every module can be asked."""
 CLASS_KINDS: tuple[str, ...] = ("spread", "tail", "ascending")
 """What finds the weak spots of some operators only, see :mod:`kernelwright.problems.stress_plan`."""

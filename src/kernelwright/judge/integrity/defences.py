@@ -127,8 +127,8 @@ MEASURES: dict[str, Defence] = {
         Layer.NUMERICS,
         secret_draws="inputs are drawn in another process, under seeds that only the judge knows",
         stress_draws="inputs are scaled, negated, tied, enlarged, spread: whatever suits the reference's operators",
-        changed_element="a draw comes back with one element changed, and every timed call has one of its own: which, is "
-        "drawn after the candidate was imported",
+        changed_element="a draw comes back with one element changed, and so does every timed call's: which, is drawn "
+        "after the candidate was imported",
         other_size="after everything else, one call on fewer rows says whether the candidate is right for other sizes",
         same_tensors="every other draw comes in the very tensors of the one before",
     ),
