@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
 
 from fuzz_cases import Batch, block, on_one_thread  # noqa: E402
+from fuzz_measure import DIFFER, under_other_seeds  # noqa: E402
 from fuzz_modules import sourced  # noqa: E402
 
 from kernelwright import platforms  # noqa: E402
@@ -36,6 +37,7 @@ from kernelwright.schema import Candidate, Problem, Verdict  # noqa: E402
 KINDS = ("honest", "mutant")
 HONEST_REJECTED, MUTANTS_ACCEPTED = 0.1, 0.5
 """Per cent."""
+OTHER_SEEDS = range(1, 21)
 BLOCKS_WITHOUT_CASES = 20
 
 
@@ -121,6 +123,7 @@ def judged(batch: Batch, left: dict[str, int]) -> list[tuple[str, str, dict[str,
 
 def failed(kind: str, text: dict[str, Any], difference: dict[str, float], verdict: Verdict) -> dict[str, Any]:
     accuracy = verdict.accuracy
+    elsewhere = under_other_seeds(text["problem"], text["candidate"], OTHER_SEEDS)
     return {
         "kind": kind,
         **text,
@@ -128,6 +131,7 @@ def failed(kind: str, text: dict[str, Any], difference: dict[str, float], verdic
         "rule": verdict.rule,
         "feedback": verdict.feedback[:1000],
         "difference": {draw: float(f"{value:.3g}") for draw, value in difference.items()},
+        "shows under other seeds": sum(value > DIFFER for value in elsewhere) / len(elsewhere),
         "accuracy": accuracy.model_dump(mode="json", exclude={"passes"}) if accuracy else None,
     }
 

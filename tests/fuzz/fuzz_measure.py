@@ -7,7 +7,7 @@ candidate may have. Both are relative: the norm of the difference over the norm 
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,11 @@ class Measured:
         """Inputs are exact in float32, so that both precisions get the same ones."""
         change = DRAWS[kind]
         return tuple(change(x).to(dtype) if x.is_floating_point() else x.clone() for x in self._inputs)
+
+
+def under_other_seeds(problem: str, candidate: str, seeds: Iterable[int]) -> list[float]:
+    """The difference on the problem's own inputs, with other weights and other inputs for each seed."""
+    return [Measured(problem, seed).difference(candidate).by_draw.get("natural", 0.0) for seed in seeds]
 
 
 def _run(model: torch.nn.Module, inputs: Tensors) -> Tensors:
