@@ -23,8 +23,9 @@ from kernelwright.judge.yardstick import (
 )
 from kernelwright.schema import Accuracy, Precision
 
-LEAP = 1e4
-"""How many times eager's error, one unit at least, is no longer a matter of how inputs are rounded."""
+LEAP, LEAP_OVER_EAGER = 1e-2, 100.0
+"""What moving inputs by a rounding unit must do to an output to be a leap: relative norm, and times eager's error. The
+square root of a rounding unit, which roots and norms bring about near zero, is none."""
 
 
 def leaves(output: Any) -> list[tuple[str, Any]]:
@@ -84,7 +85,7 @@ class Yardstick:
         So it is where a module compares inputs that are equal: moving them breaks the ties, which no program need do.
         """
         floats = (yardstick for *_, yardstick in self.leaves if isinstance(yardstick, FloatYardstick))
-        return any(y.conditioned.norm > LEAP * max(y.errors.norm, y.eps) for y in floats)
+        return any(y.conditioned.norm > max(LEAP, LEAP_OVER_EAGER * y.errors.norm) for y in floats)
 
     def near(self, eager: Any) -> "Yardstick | None":
         """What outputs must be on inputs that differ in one element, where eager answers ``eager``: no float64 run.
