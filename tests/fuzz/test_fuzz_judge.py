@@ -19,7 +19,7 @@ from kernelwright.schema import Candidate, Problem
 WANTED = {"honest": 100, "mutant": 100}
 RUN = 1
 """The seed: always the same cases, for the same version of hypothesis."""
-EACH = 20
+EACH = 34
 """Of either kind for one module. Opening a module takes as long as ten judgements."""
 STEPS = 3
 SEEDS = range(1, 6)
