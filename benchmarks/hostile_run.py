@@ -5,7 +5,7 @@
 Judges an honest candidate a few times, then the hostile samples of tests/hostile that need neither a GPU nor timing,
 those that end in milliseconds before those that hang, until there are enough of them, then the honest one again, all in
 sessions that stay open as a swarm's do. Prints what is left: processes, files outside of the run's directory, changes
-of the environment, descriptors and threads; and the median time of an honest judgement before and after with its
+of the environment and threads; and the median time of an honest judgement before and after with its
 ratio. Exit code 1 where anything is left, or where an honest judgement takes more than 1.25 times as long as before.
 """
 
@@ -44,7 +44,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         sessions: dict[tuple[str, float | None], JudgeSession] = {}
         judge(witness, sessions, stack)  # opens the session that stays open
-        watch, own = Watch(), own_resources()
+        watch = Watch()
         before = [timed(witness, sessions, stack) for _ in range(options.honest)]
         accepted = 0
         for number, sample in enumerate(chosen, start=1):
@@ -52,7 +52,6 @@ def main() -> int:
             accepted += verdict.ok and not sample.may_be_correct
             print(f"{number:4} {sample.name:30} {verdict.status.value} ({verdict.rule})", flush=True)
         after = [timed(witness, sessions, stack) for _ in range(options.honest)]
-        grown = own_resources() - own - len(sessions) * PER_SESSION
     left = {
         "processes": watch.left_processes(),
         "files outside": watch.left_files(),
@@ -62,17 +61,12 @@ def main() -> int:
     print(f"hostile candidates accepted: {accepted} of {len(chosen)}")
     for what, found in left.items():
         print(f"left behind, {what}: {len(found)} {sorted(map(str, found)) if found else ''}")
-    print(f"descriptors beyond those of open sessions: {max(0, grown)}")
     where = machine()
     old, new = statistics.median(before), statistics.median(after)
     figure("an honest judgement before", 1e3 * old, "ms", len(before), where)
     figure("an honest judgement after", 1e3 * new, "ms", len(after), where)
     kept = figure("after / before", new / old, "x", len(after), where, limit=ALLOWED)
     return int(bool(accepted or any(left.values()) or not kept))
-
-
-PER_SESSION = 40
-"""Descriptors that a session holds: its channels, its draws' files, the process that is forked ahead."""
 
 
 def of_this_run() -> list[Sample]:
@@ -99,12 +93,6 @@ def timed(
     if not verdict.ok:
         raise SystemExit(f"the honest candidate is {verdict.status.value}: {verdict.feedback}")
     return time.perf_counter() - began
-
-
-def own_resources() -> int:
-    """Open descriptors of this process."""
-    opened = Path("/proc/self/fd")
-    return sum(1 for _ in opened.iterdir()) if opened.exists() else 0
 
 
 def changes(watch: Watch) -> set[str]:

@@ -11,12 +11,13 @@ from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.metal import MetalWatch
 from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
+from kernelwright.judge.reference.relations import PERMUTED, SCALED
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
 
 _random = random.SystemRandom()
 METAMORPHIC = {
-    "rows permuted": ("metamorphic_permutation", "on the first one with its rows (dimension 0) in another order"),
-    "one input scaled": ("metamorphic_scaling", "on the first one with an input multiplied by a number"),
+    PERMUTED: ("metamorphic_permutation", "on the first one with its rows (dimension 0) in another order"),
+    SCALED: ("metamorphic_scaling", "on the first one with an input multiplied by a number"),
 }
 """Draws that are the first one moved (``reference/relations.py``): the rule, and what the author is told."""
 
@@ -113,9 +114,7 @@ class Correctness:
             check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
         finally:
             os.close(fd)
-        if draw.kind in METAMORPHIC:
-            _raise_for(check, self.precision, METAMORPHIC[draw.kind])
-        _raise_for(check, self.precision)
+        _raise_for(check, self.precision, METAMORPHIC.get(draw.kind))
         if check.get("changed_inputs"):
             raise stop(Status.REJECTED, "input_mutation", f"{check['changed_inputs']}; the reference leaves it alone")
 

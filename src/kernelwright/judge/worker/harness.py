@@ -15,7 +15,7 @@ import torch
 from kernelwright import platforms
 from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
-from kernelwright.judge.dispatched import tensors
+from kernelwright.judge.dispatched import place, tensors
 from kernelwright.judge.layout import overlaps
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.counters import HardwareCounters
@@ -45,7 +45,7 @@ def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
 
 def describe_tensors(value: Any, inputs: Any, device: Device) -> list[dict[str, Any]]:
     """For each tensor leaf in order: is it a plain tensor, on which device, with what does it share memory."""
-    given = {t.untyped_storage().data_ptr() for t in flatten(inputs)[0] if isinstance(t, torch.Tensor)}
+    given = {place(tensor) for tensor in tensors(inputs)}
     found: list[dict[str, Any]] = []
     leaves = tensors(wire.plain(value))
     kinds = [type(leaf) is torch.Tensor or type(leaf) is torch.nn.Parameter for leaf in leaves]
@@ -54,7 +54,7 @@ def describe_tensors(value: Any, inputs: Any, device: Device) -> list[dict[str, 
         record: dict[str, Any] = {"plain": plain, "type": type(leaf).__name__, "device": device.type_of(leaf)}
         record["overlaps"] = overlap
         if plain and leaf.layout is torch.strided:
-            record["aliases_input"] = leaf.untyped_storage().data_ptr() in given
+            record["aliases_input"] = place(leaf) in given
         found.append(record)
     return found
 
@@ -278,8 +278,7 @@ class Harness:
         from kernelwright.judge.worker.provenance import trace
 
         assert self.model is not None
-        compiled = compiled_by_dynamo()
-        if compiled:  # a watched call would be compiled anew
+        if compiled_by_dynamo():  # a watched call would be compiled anew
             return {"compiled": True}, ()
         first, second = (wire.unpack(fd, trusted=True, device=self.platform.device) for fd in fds)
 
