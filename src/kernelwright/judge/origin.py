@@ -25,6 +25,8 @@ class Origin:
 
     labels: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """Inside the candidate's calls."""
 
 
 def origin(
@@ -47,8 +49,10 @@ def origin(
         return _untraced(f"{error.get('type')}: {error.get('message')}")
     if reply.get("compiled"):
         return Origin(labels=("uses_torch_compile",))
+    seconds = reply.get("seconds")
+    seconds = seconds if isinstance(seconds, float) else 0.0
     if reply.get("own_kernel"):
-        return Origin()
+        return Origin(seconds=seconds)
     if candidate.target is not Target.TORCH:
         raise stop(
             Status.REJECTED, "no_own_kernel",
@@ -58,7 +62,7 @@ def origin(
         )  # fmt: skip
     found = reply.get("operators")
     same = bool(reference) and isinstance(found, list) and tuple(found) == reference
-    return Origin(labels=("library_only", "same_operators") if same else ("library_only",))
+    return Origin(labels=("library_only", "same_operators") if same else ("library_only",), seconds=seconds)
 
 
 def _untraced(why: str) -> Origin:

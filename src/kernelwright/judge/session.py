@@ -124,6 +124,7 @@ class JudgeSession:
                 timing, speedup = self._time(candidate, worker)
                 limits = self._hold_against_limits(timing)
             came_from = origin(candidate, worker, self._two_draws, self._operators())
+            checked.candidate_seconds += came_from.seconds
             if self._other_size is not None and "uses_torch_compile" not in came_from.labels and not interpret:
                 worker.extend(OTHER_SIZE_SECONDS)
                 wrong = correctness.on_another_size(self._other_size)

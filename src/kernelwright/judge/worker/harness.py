@@ -289,7 +289,8 @@ class Harness:
                 return self.model(*adopted)
 
         traced = trace(call, first, second, self.platform.synchronize)
-        return {"compiled": False, "operators": list(traced.operators), "own_kernel": traced.own_kernel}, ()
+        found = {"operators": list(traced.operators), "own_kernel": traced.own_kernel, "seconds": traced.seconds}
+        return {"compiled": False, **found}, ()
 
     def on_artifacts(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """The code that TorchInductor generated in this process: the modules that hold a ``call`` function."""

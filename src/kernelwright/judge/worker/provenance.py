@@ -12,8 +12,9 @@ All of it runs in the candidate's own process, so a program that sets its mind t
 that is a label, never a speed: see docs/integrity.md.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from typing import Any, cast
@@ -72,6 +73,8 @@ class Traced:
     """PyTorch's operators in the order of the call, those that compute nothing left out."""
     own_kernel: bool
     """Some output depends on values that none of these operators wrote."""
+    seconds: float = 0.0
+    """Inside the calls, without what watching them took."""
 
 
 class Watch(DispatchWatch):
@@ -82,6 +85,10 @@ class Watch(DispatchWatch):
         self.operators: list[str] = []
         self.not_spoilt = False
         """Foreign values were read that must not be spoilt: integers may be indices."""
+        self.looking = 0.0
+        """Seconds spent on fingerprints."""
+        self.seconds = 0.0
+        """Of the call, without those."""
         self._constants, self._spoil = constants, spoil
         self._memory = {place(tensor): _Memory(_Writer.GIVEN, tainted=False) for tensor in tensors(inputs)}
 
@@ -122,7 +129,7 @@ class Watch(DispatchWatch):
         memory = self._look(tensor)
         if memory.writer is _Writer.NOBODY_SEEN and self._spoil and not memory.spoilt:
             self.not_spoilt |= not _spoil(tensor)
-            memory.fingerprint, memory.spoilt = _fingerprint(tensor), True
+            memory.fingerprint, memory.spoilt = self._fingerprint(tensor), True
         return memory.tainted
 
     def direct(self, tensor: torch.Tensor) -> bool:
@@ -137,7 +144,7 @@ class Watch(DispatchWatch):
         memory = self._memory.get(place(tensor))
         if memory is not None and memory.writer is _Writer.GIVEN:
             return memory
-        now = _fingerprint(tensor)
+        now = self._fingerprint(tensor)
         if memory is None:
             constant = now in self._constants
             memory = _Memory(_Writer.GIVEN if constant else _Writer.NOBODY_SEEN, not constant, now)
@@ -152,7 +159,13 @@ class Watch(DispatchWatch):
         if allocated:
             self._memory[place(tensor)] = _Memory(_Writer.NOBODY_SEEN, tainted=True)
         else:
-            self._memory[place(tensor)] = _Memory(_Writer.OPERATOR, tainted, _fingerprint(tensor))
+            self._memory[place(tensor)] = _Memory(_Writer.OPERATOR, tainted, self._fingerprint(tensor))
+
+    def _fingerprint(self, tensor: torch.Tensor) -> int:
+        began = time.perf_counter()
+        found = _fingerprint(tensor)
+        self.looking += time.perf_counter() - began
+        return found
 
 
 def trace(model: Callable[..., Any], first: Sequence[Any], second: Sequence[Any], settle: Callable[[], None]) -> Traced:
@@ -163,17 +176,18 @@ def trace(model: Callable[..., Any], first: Sequence[Any], second: Sequence[Any]
     _, before = _watched(model, first, settle)
     constants = before.fingerprints()
     outputs, watch = _watched(model, second, settle, constants)
-    names = tuple(watch.operators)
+    traced = Traced(tuple(watch.operators), own_kernel=True, seconds=before.seconds + watch.seconds)
     if not any(watch.tainted(tensor) for tensor in tensors(outputs)):
-        return Traced(names, own_kernel=False)
+        return replace(traced, own_kernel=False)
     if any(watch.direct(tensor) for tensor in tensors(outputs)):
-        return Traced(names, own_kernel=True)
+        return traced
     expected = copy_inputs(outputs)
     try:
         spoilt, last = _watched(model, second, settle, constants, spoil=True)
     except Exception:  # spoilt values reached an index or a branch: the outputs depend on them
-        return Traced(names, own_kernel=True)
-    return Traced(names, own_kernel=last.not_spoilt or _differ(expected, spoilt))
+        return traced
+    depends = last.not_spoilt or _differ(expected, spoilt)
+    return replace(traced, own_kernel=depends, seconds=traced.seconds + last.seconds)
 
 
 def operators(model: Callable[..., Any], inputs: Sequence[Any]) -> tuple[str, ...]:
@@ -192,9 +206,11 @@ def _watched(
     given = copy_inputs(inputs)
     watch = Watch(given, constants, spoil=spoil)
     torch.manual_seed(0)
+    began = time.perf_counter()
     with torch.no_grad(), patch.object(torch.cuda.CUDAGraph, "replay", _refuse_replay), watch:
         outputs = model(*given)
     settle()
+    watch.seconds = time.perf_counter() - began - watch.looking
     return outputs, watch
 
 

@@ -183,11 +183,13 @@ def main() -> None:
     import torch
 
     import kernelwright.judge.worker.harness
+    import kernelwright.judge.worker.provenance
 
     control = Channel(socket.socket(fileno=int(sys.argv[1])))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cell.protect_parent()
-    assert torch.__version__ and kernelwright.judge.worker.harness  # both are imported to be warm
+    # all are imported to be warm
+    assert torch.__version__ and kernelwright.judge.worker.harness and kernelwright.judge.worker.provenance
     platforms.get(sys.argv[3])  # its module too; no device is touched
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page it visits
