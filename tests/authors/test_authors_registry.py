@@ -49,11 +49,19 @@ def task() -> Task:
 
 
 def test_built_in_authors_keep_the_contract() -> None:
-    assert authors.names()[:4] == ("inductor", "rewriter", "rewriter+inductor", "inductor-metal")
-    for name in ("inductor", "rewriter", "rewriter+inductor", "inductor-metal"):
+    targets = {
+        "inductor": Target.TORCH,
+        "rewriter": Target.TORCH,
+        "rewriter+inductor": Target.TORCH,
+        "templates": Target.TRITON,
+        "rewriter+templates": Target.TRITON,
+        "rewriter+templates+inductor": Target.TRITON,
+        "inductor-metal": Target.METAL,
+    }
+    assert authors.names()[: len(targets)] == tuple(targets)
+    for name, target in targets.items():
         author = authors.get(name)
         assert isinstance(author, Author)
-        target = Target.METAL if name == "inductor-metal" else Target.TORCH
         assert (author.name, author.trusted, author.targets) == (name, True, frozenset({target}))
 
 
@@ -69,12 +77,14 @@ def test_default_names_follow_the_target() -> None:
     assert authors.default_names(None) == ("rewriter", "inductor", "rewriter+inductor")
     assert authors.default_names(Target.METAL) == ("inductor-metal",)
     assert authors.default_names(Target.CUDA) == ()
+    assert authors.default_names(Target.TRITON) == ("templates", "rewriter+templates", "rewriter+templates+inductor")
+    on_a_gpu = authors.default_names(None, "cuda")
+    assert set(authors.default_names(None)) < set(on_a_gpu)
+    assert "rewriter+templates" in on_a_gpu
 
 
 def test_another_package_joins_but_is_never_trusted(entry_points: None) -> None:
-    assert authors.names() == (
-        "inductor", "rewriter", "rewriter+inductor", "inductor-metal", "broken", "nothing", "stranger",
-    )  # fmt: skip
+    assert authors.names() == (*authors.registry.BUILT_IN, "broken", "nothing", "stranger")
     stranger = authors.get("stranger")
     assert isinstance(stranger, Author) and not stranger.trusted
     assert stranger.targets == {Target.CUDA}

@@ -14,6 +14,17 @@ class ModelNew(Model):
 
     forward = {call}
 '''
+CLONED = '''
+
+class ModelNew(Model):
+    """The reference, its forward compiled at the first call; outputs are cloned, since replays write over them."""
+
+    _compiled = {call}
+
+    def forward(self, *args, **kwargs):
+        outputs = self._compiled(*args, **kwargs)
+        return torch.utils._pytree.tree_map(lambda x: x.clone() if isinstance(x, torch.Tensor) else x, outputs)
+'''
 
 
 class InductorAuthor:
@@ -51,10 +62,13 @@ def compiled_source(task: Task, mode: Mode) -> str:
         except (SyntaxError, ValueError) as error:
             raise AuthorError(f"{problem.name}: {error}") from error
         if not foreign_imports(text):
-            subclass = SUBCLASS.format(call=f"torch.compile(Model.forward, {mode.options})")
+            subclass = (CLONED if mode.graphs else SUBCLASS).format(
+                call=f"torch.compile(Model.forward, {mode.options})"
+            )
             return ("" if "import torch\n" in text else "import torch\n") + text + subclass
     from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
 
     doc = [f"The reference as a graph, compiled. {mode.explanation}"]
-    return print_module(capture_problem(problem), doc=doc, decorator=f"@{mode.call}")
+    around = "cloned" if mode.graphs else ""
+    return print_module(capture_problem(problem), doc=doc, decorator=f"@{mode.call}", around=around)

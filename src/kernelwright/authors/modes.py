@@ -11,6 +11,8 @@ class Mode:
     options: str
     """Keyword arguments, as code."""
     explanation: str
+    graphs: bool = False
+    """Replays CUDA graphs: what a call returns is written over by the next one, so it must be cloned."""
 
     @property
     def call(self) -> str:
@@ -28,10 +30,12 @@ def compile_modes(platform: str) -> tuple[Mode, ...]:
         "max-autotune",
         f'mode="max-autotune{graphs}", dynamic=False',
         "TorchInductor also tries several templates for each matrix product and keeps the fastest.",
+        graphs=platform == "cuda",
     )
     replayed = Mode(
         "reduce-overhead",
         'mode="reduce-overhead", dynamic=False',
         "TorchInductor's code, replayed as one CUDA graph: no launch costs on the host.",
+        graphs=True,
     )
     return (default, tuned, replayed) if platform == "cuda" else (default, tuned)

@@ -25,12 +25,18 @@ BUILT_IN: dict[str, str] = {
     "inductor": "kernelwright.authors.inductor:InductorAuthor",
     "rewriter": "kernelwright.authors.rewriter.author:RewriterAuthor",
     "rewriter+inductor": "kernelwright.authors.rewriter.author:CompiledRewriterAuthor",
+    "templates": "kernelwright.authors.templates.author:alone",
+    "rewriter+templates": "kernelwright.authors.templates.author:after_rewriter",
+    "rewriter+templates+inductor": "kernelwright.authors.templates.author:inside_inductor",
     "inductor-metal": "kernelwright.authors.inductor_metal.author:InductorMetalAuthor",
 }
 
 
 CHEAPEST_FIRST = ("rewriter", "inductor", "rewriter+inductor")
 """The order in which the built-in Authors are asked: a small budget should see algebra before compilers."""
+CHEAPEST_FIRST_ON_CUDA = (
+    "rewriter", "rewriter+templates", "inductor", "rewriter+inductor", "rewriter+templates+inductor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,13 @@ def names() -> tuple[str, ...]:
     return (*BUILT_IN, *(point.name for point in _registered()))
 
 
-def default_names(target: Target | None) -> tuple[str, ...]:
-    """Who is asked when nobody was named: the built-in Authors for plain PyTorch, else whoever writes that Target."""
+def default_names(target: Target | None, platform: str = "cpu") -> tuple[str, ...]:
+    """Who is asked when nobody was named: the built-in Authors for plain PyTorch, else whoever writes that Target.
+
+    Where no language was asked for and the platform is ``cuda``, those that write Triton join in.
+    """
+    if target is None and platform == "cuda":
+        return CHEAPEST_FIRST_ON_CUDA
     if target in (None, Target.TORCH):
         return CHEAPEST_FIRST
     built_in = (name for name in BUILT_IN if target in get(name).targets)

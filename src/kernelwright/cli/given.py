@@ -88,14 +88,17 @@ def platform(name: str | None) -> "Platform":
     return found
 
 
-def authors(names: list[str] | None, language: "Target | None") -> tuple[str, ...]:
-    """Author names that exist, or the default ones for the language. ``replay:RUN`` stands for all of that run's."""
+def authors(names: list[str] | None, language: "Target | None", platform: str) -> tuple[str, ...]:
+    """Author names that exist, or the default ones for the language and platform.
+
+    ``replay:RUN`` stands for all of that run's.
+    """
     from kernelwright import authors as registry
     from kernelwright.authors import replay
 
     with usage_errors(LookupError):
         given = [one for name in names or () for one in replay.expanded(name)]
-    chosen = tuple(dict.fromkeys(given)) or registry.default_names(language)
+    chosen = tuple(dict.fromkeys(given)) or registry.default_names(language, platform)
     if not chosen:
         fail(
             f"no author writes {language}: name one with --author (PROVIDER:MODEL for a language model, "

@@ -98,7 +98,7 @@ def _all_settings(
     rule = given.precision(precision)
     read = [given.problem(path) for path in problems]
     device = given.platform(platform).name
-    names = given.authors(author, language)
+    names = given.authors(author, language, device)
     return [
         RunSettings(problem=p, target=language, authors=names, budget=spend, precision=rule, platform=device, **swarm)
         for p in read
@@ -131,7 +131,7 @@ class Work:
         with usage_errors(NotStoredError):
             settings = self._store.run(run_id).settings
         given.platform(settings.platform)
-        given.authors(list(settings.authors), settings.target)
+        given.authors(list(settings.authors), settings.target, settings.platform)
         self._run(lambda observer: resume_run(run_id, self._store, observer, budget=more, unsafe=self._unsafe))
 
     def _side_by_side(self, all_settings: "list[RunSettings]", at_once: int) -> None:

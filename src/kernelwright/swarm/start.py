@@ -29,7 +29,8 @@ def settings_for(
     from kernelwright import authors as registry
     from kernelwright import platforms
 
-    names = authors or registry.default_names(target)
+    device = platforms.get(platform).name
+    names = authors or registry.default_names(target, device)
     for name in names:
         registry.get(name)
     return RunSettings(
@@ -38,7 +39,7 @@ def settings_for(
         authors=names,
         budget=budget or Budget(seconds=300.0),
         precision=precision,
-        platform=platforms.get(platform).name,
+        platform=device,
     )
 
 

@@ -33,6 +33,8 @@ HINTS = {
 
 def hint(node: Node) -> str:
     """A name for what the operation makes."""
+    if node.op == "call":
+        return node.attr["function"]
     if node.op == "opaque":
         return node.attr["target"].split(".")[1].strip("_")
     return HINTS.get(node.op, node.op)
@@ -40,6 +42,8 @@ def hint(node: Node) -> str:
 
 def role_of(consumer: Node, place: int) -> str:
     """What a folded tensor is to the operation that takes it."""
+    if consumer.op == "call":
+        return "part"
     if consumer.op in ("linear", "conv"):
         return ("input", "weight", "bias")[place]
     return {"mul": "scale", "div": "divisor", "add": "shift", "sub": "shift", "matmul": "factor"}.get(

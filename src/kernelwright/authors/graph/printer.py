@@ -21,13 +21,23 @@ INLINE = frozenset({"weight", "const", "getitem"})
 
 
 def print_module(
-    captured: Captured, *, doc: Sequence[str], graph: Graph | None = None, fold: bool = False, decorator: str = ""
+    captured: Captured,
+    *,
+    doc: Sequence[str],
+    graph: Graph | None = None,
+    fold: bool = False,
+    decorator: str = "",
+    imports: Sequence[str] = (),
+    functions: str = "",
+    around: str = "",
 ) -> str:
     """The text of a file whose ``ModelNew`` computes ``graph`` (by default the captured one, as it is).
 
     ``doc`` becomes the file's docstring. With ``fold``, work on weights alone moves to ``_fold``, which runs at
-    construction and after every ``load_state_dict``. ``decorator`` is a line above ``forward``. Raises ``AuthorError``
-    if a constant of the module is too large to be written down.
+    construction and after every ``load_state_dict``. ``decorator`` is a line above ``forward``; ``functions`` is
+    the text of those that the graph's ``call`` nodes name, ``imports`` what they need; ``around`` is what forward is
+    wrapped into (``cloned`` or ``replayed``, see ``text.AROUND``). Raises ``AuthorError`` if a constant of the module
+    is too large to be written down.
     """
     graph = (captured.graph if graph is None else graph).pruned()
     used = {node.attr["name"] for node in graph.nodes if node.op == "weight"}
@@ -42,6 +52,9 @@ def print_module(
         forward=[*printer.entry_lines(), *printer.forward_lines()],
         decorator=decorator,
         helpers=printer.helpers,
+        imports=imports,
+        functions=functions,
+        around=around,
     )
 
 

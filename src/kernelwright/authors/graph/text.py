@@ -52,6 +52,43 @@ def window_sums(x, dim, windows):
 ''',
 }
 
+AROUND = {
+    "cloned": '''
+def cloned(outputs):
+    """Copies of the tensors in a nest: those of a CUDA graph are written over by its next replay."""
+    return pytree.tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, outputs)
+''',
+    "replayed": '''
+def replayed(graphs, compute, *inputs):
+    """compute(*inputs), recorded as one CUDA graph at the first call with such inputs and replayed from then on.
+
+    Inputs are copied into the graph's memory and outputs out of it, so that both are the caller's.
+    """
+    leaves, structure = pytree.tree_flatten(inputs)
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    key = (structure, *((t.shape, t.stride(), t.dtype, t.device) if isinstance(t, torch.Tensor) else t for t in leaves))
+    if key not in graphs:
+        held = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+        given = pytree.tree_unflatten(held, structure)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(2):  # whatever compiles or allocates once does so before the recording
+                compute(*given)
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = compute(*given)
+        graphs[key] = graph, [t for t in held if isinstance(t, torch.Tensor)], outputs
+    graph, held, outputs = graphs[key]
+    for mine, theirs in zip(held, tensors, strict=True):
+        mine.copy_(theirs)
+    graph.replay()
+    return pytree.tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, outputs)
+''',
+}
+"""What a module's forward can be wrapped into, by name."""
+
 
 def module_text(
     *,
@@ -62,31 +99,54 @@ def module_text(
     forward: Sequence[str],
     decorator: str,
     helpers: Iterable[str],
+    imports: Sequence[str] = (),
+    functions: str = "",
+    around: str = "",
 ) -> str:
-    """A file that defines ``ModelNew``, from the lines of its parts."""
+    """A file that defines ``ModelNew``, from the lines of its parts. ``around``: a key of ``AROUND``."""
     body = "\n".join(forward)
     text = f'"""{doc[0]}"""' if len(doc) == 1 else "\n".join(['"""' + doc[0], "", *doc[1:], '"""'])
     text += "\n\nimport torch\n"
     if "F." in body or any("F." in line for line in fold):
         text += "import torch.nn.functional as F\n"
-    text += "from torch import nn\n\n"
+    text += "".join(f"{line}\n" for line in imports if line.startswith("import"))
+    text += "import torch.utils._pytree as pytree\n" if around else ""
+    text += "from torch import nn\n"
+    text += "".join(f"{line}\n" for line in imports if line.startswith("from"))
+    text += "\n"
     text += "".join(code + "\n" for name, code in HELPERS.items() if name in helpers)
+    text += f"\n{functions}\n\n" if functions else ""
+    text += f"{AROUND[around]}\n" if around else ""
     text += "\nclass ModelNew(nn.Module):\n"
     text += "    def __init__(self, *args, **kwargs):\n"
     text += "        # Sizes are those of the reference as it was constructed; values come with load_state_dict.\n"
     text += "        super().__init__()\n"
     text += _indented(layout)
+    if around == "replayed":
+        text += "        self._graphs = {}\n"
     if fold:
         text += "        self._fold()\n"
         text += "        self.register_load_state_dict_post_hook(ModelNew._fold)\n"
         text += "\n    @torch.no_grad()\n    def _fold(self, *_):\n"
         text += '        """Work on weights alone, done once per load: in float64, then rounded once."""\n'
         text += _indented(fold)
+        text += "        self._graphs.clear()\n" if around == "replayed" else ""
     text += "\n"
+    if around == "replayed":
+        text += "    def _apply(self, *args, **kwargs):\n"
+        text += "        self._graphs.clear()  # they hold the addresses of weights that may move now\n"
+        text += "        return super()._apply(*args, **kwargs)\n\n"
     if decorator:
         text += f"    {decorator}\n"
-    text += f"    def forward({', '.join(('self', *parameters))}):\n"
-    return text + _indented(forward)
+    text += f"    def {'_compute' if around else 'forward'}({', '.join(('self', *parameters))}):\n"
+    text += _indented(forward)
+    if around:
+        given = ", ".join(parameters)
+        call = f"cloned(self._compute({given}))"
+        if around == "replayed":
+            call = f"replayed({', '.join(('self._graphs', 'self._compute', *parameters))})"
+        text += f"\n    def forward({', '.join(('self', *parameters))}):\n        return {call}\n"
+    return text
 
 
 def _indented(lines: Iterable[str]) -> str:

@@ -81,7 +81,7 @@ class CompiledRewriterAuthor:
         if task.target not in (None, Target.TORCH) or _refused(history) or len(history) >= len(modes):
             return None
         mode = modes[len(history)]
-        variants = write_variants(task, 1, decorator=f"@{mode.call}")
+        variants = write_variants(task, 1, decorator=f"@{mode.call}", around="cloned" if mode.graphs else "")
         if not variants:
             return None
         return Candidate(
@@ -92,7 +92,7 @@ class CompiledRewriterAuthor:
         )
 
 
-def write_variants(task: Task, count: int, decorator: str = "") -> list[Rewriting]:
+def write_variants(task: Task, count: int, decorator: str = "", around: str = "") -> list[Rewriting]:
     """Up to ``count`` different rewritings that are worth it, the boldest first. Raises ``AuthorError``."""
     from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
@@ -116,7 +116,7 @@ def write_variants(task: Task, count: int, decorator: str = "") -> list[Rewritin
             log.info("%s: no rule lowers the cost (estimate %.2f of the reference's)", task.problem.name, share)
             continue
         doc = describe(found.applied, share)
-        source = print_module(captured, doc=doc, graph=found.graph, fold=True, decorator=decorator)
+        source = print_module(captured, doc=doc, graph=found.graph, fold=True, decorator=decorator, around=around)
         if source not in [w.source for w in written]:
             written.append(Rewriting(source, found.applied, share, "\n".join(doc)))
     return written

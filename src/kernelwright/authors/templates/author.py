@@ -1,0 +1,146 @@
+"""The Authors that write Triton kernels from templates: alone, after the rewriter, and with TorchInductor."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors.graph.text import WIDTH
+from kernelwright.authors.modes import compile_modes
+from kernelwright.schema import Attempt, Candidate, Target
+
+if TYPE_CHECKING:
+    from kernelwright.authors.graph.capture import Captured
+    from kernelwright.authors.graph.ir import Graph
+
+WHAT = (
+    "Float32 matrix products on tensor cores: each operand is split into two float16 parts and one power of two for "
+    "each row, and three products of parts are added up in float32 (Ootomo and Yokota, 2022), as exactly as float32's."
+)
+IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
+REPLAYED = "one CUDA graph: inputs are copied in, outputs are cloned"
+FEWEST_LEFT = 2
+"""Operations beside the templates from which on compiling them can gain anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A graph to start from, and what was done to it."""
+
+    captured: "Captured"
+    graph: "Graph"
+    doc: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesAuthor:
+    """A form of the reference with kernels from templates where they fit.
+
+    Proposes it twice, called as it is and replayed as one CUDA graph: which is faster depends on the size of the inputs
+    and on the number of kernels, so both are measured. ``compiled``: everything between the templates is compiled by
+    TorchInductor; nothing is proposed where there is next to nothing between them. Nor is it where no template fits.
+    """
+
+    name: str
+    start: Callable[[Task], Form]
+    compiled: bool = False
+    trusted: bool = True
+    targets: frozenset[Target] = frozenset({Target.TRITON})
+
+    def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
+        """The next way to call it. Raises ``AuthorError`` where the module cannot be captured as a graph."""
+        ways = (("", ""), ("replayed", REPLAYED))
+        refused = any(attempt.candidate is None for attempt in history)
+        wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
+        if not wanted or refused or len(history) >= len(ways):
+            return None
+        around, how = ways[len(history)]
+        default = compile_modes(task.platform)[0]
+        written = write(self.start(task), around=around, decorator=f"@{default.call}" if self.compiled else "")
+        if written is None:
+            return None
+        title = ", ".join(part for part in ("kernels from templates", "compiled" * self.compiled, how) if part)
+        return Candidate(
+            source=written.source, author=self.name, title=title, explanation=written.explanation, target=Target.TRITON
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file, and what is said about it."""
+
+    source: str
+    explanation: str
+
+
+def write(form: Form, *, around: str = "", decorator: str = "") -> Written | None:
+    """The graph with every template that fits, printed; ``None`` where none does, or nothing is left to compile."""
+    from kernelwright.authors.graph.printer import print_module
+    from kernelwright.authors.templates.products import place, products
+
+    found = products(form.graph)
+    if not found:
+        return None
+    placed, functions = place(form.graph, found)
+    if decorator and _left(placed) < FEWEST_LEFT:
+        return None
+    used = tuple(line for line in IMPORTS if "libdevice" not in line or "libdevice." in functions)
+    doc = [*(form.doc or ("The reference with kernels from templates.",)), *fill(WHAT, WIDTH).splitlines()]
+    source = print_module(
+        form.captured, doc=doc, graph=placed, fold=True, decorator=decorator, imports=used, functions=functions,
+        around=around,
+    )  # fmt: skip
+    return Written(source, "\n".join(doc))
+
+
+def _left(graph: "Graph") -> int:
+    """Operations on live values that are neither a template's call nor a view."""
+    from kernelwright.authors.graph.ops import LEAVES, VOCABULARY
+
+    free = LEAVES | {"call", "getitem"} | {name for name, op in VOCABULARY.items() if op.view}
+    return sum(live and node.op not in free for node, live in zip(graph.nodes, graph.live(), strict=True))
+
+
+def as_it_is(task: Task) -> Form:
+    """The reference's own graph."""
+    from kernelwright.authors.graph.capture import capture_problem
+
+    captured = capture_problem(task.problem)
+    return Form(captured, captured.graph)
+
+
+def rewritten(task: Task) -> Form:
+    """The cheapest form that the rewriter finds: the reference's own where no rule lowers the estimated cost."""
+    from kernelwright.authors.rewriter.author import WORTH_IT, describe
+    from kernelwright.authors.rewriter.cost import MACHINES
+    from kernelwright.authors.rewriter.process import rewrite_in_child
+    from kernelwright.authors.rewriter.rules import ALL
+    from kernelwright.authors.rewriter.saturate import Bounds
+
+    form = as_it_is(task)
+    if any(node.attr.get("impure") for node in form.graph.nodes):
+        raise AuthorError("the module draws random numbers")
+    machine = MACHINES.get(task.platform, MACHINES["cpu"])
+    found = rewrite_in_child(form.graph, [rule.name for rule in ALL], machine, Bounds())
+    if found is None:
+        raise AuthorError("the rewriter ran out of time")
+    share = found.cost / max(found.cost_before, 1)
+    if not found.applied or share > WORTH_IT:
+        return form
+    return Form(form.captured, found.graph, tuple(describe(found.applied, share)))
+
+
+def alone() -> TemplatesAuthor:
+    """``templates``"""
+    return TemplatesAuthor("templates", as_it_is)
+
+
+def after_rewriter() -> TemplatesAuthor:
+    """``rewriter+templates``"""
+    return TemplatesAuthor("rewriter+templates", rewritten)
+
+
+def inside_inductor() -> TemplatesAuthor:
+    """``rewriter+templates+inductor``"""
+    return TemplatesAuthor("rewriter+templates+inductor", rewritten, compiled=True)

@@ -1,0 +1,170 @@
+"""Pointwise operations of a Graph as lines of a Triton kernel, and which of them can follow a product in its kernel."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kernelwright.authors.graph.ir import Graph, Node, TensorType
+
+Args = Sequence[str]
+
+
+def _clamp(attr: Mapping[str, object], args: Args) -> str:
+    code = args[0]
+    if attr["min"] is not None:
+        code = _maximum(code, repr(attr["min"]))
+    return code if attr["max"] is None else _minimum(code, repr(attr["max"]))
+
+
+def _maximum(a: str, b: str) -> str:
+    return f"tl.maximum({a}, {b}, propagate_nan=tl.PropagateNan.ALL)"
+
+
+def _minimum(a: str, b: str) -> str:
+    return f"tl.minimum({a}, {b}, propagate_nan=tl.PropagateNan.ALL)"
+
+
+def _gelu(attr: Mapping[str, object], args: Args) -> str:
+    x = args[0]
+    if attr["approximate"] == "tanh":
+        return f"0.5 * {x} * (1.0 + libdevice.tanh(0.7978845608028654 * ({x} + 0.044715 * {x} * {x} * {x})))"
+    return f"0.5 * {x} * (1.0 + tl.erf({x} * 0.7071067811865476))"
+
+
+EXPRESSIONS: dict[str, Callable[[Mapping[str, object], Args], str]] = {
+    "add": lambda attr, args: f"{args[0]} + {args[1]}",
+    "sub": lambda attr, args: f"{args[0]} - {args[1]}",
+    "mul": lambda attr, args: f"{args[0]} * {args[1]}",
+    "div": lambda attr, args: f"tl.div_rn({args[0]}, {args[1]})",
+    "maximum": lambda attr, args: _maximum(*args),
+    "minimum": lambda attr, args: _minimum(*args),
+    "relu": lambda attr, args: _maximum(args[0], "0.0"),
+    "clamp": _clamp,
+    "neg": lambda attr, args: f"-{args[0]}",
+    "abs": lambda attr, args: f"tl.abs({args[0]})",
+    "leaky_relu": lambda attr, args: f"tl.where({args[0]} > 0, {args[0]}, {attr['slope']!r} * {args[0]})",
+    "reciprocal": lambda attr, args: f"tl.div_rn(1.0, {args[0]})",
+    "sqrt": lambda attr, args: f"tl.sqrt_rn({args[0]})",
+    "sigmoid": lambda attr, args: f"1.0 / (1.0 + libdevice.exp(-{args[0]}))",
+    "silu": lambda attr, args: f"{args[0]} / (1.0 + libdevice.exp(-{args[0]}))",
+    "tanh": lambda attr, args: f"libdevice.tanh({args[0]})",
+    "exp": lambda attr, args: f"libdevice.exp({args[0]})",
+    "log": lambda attr, args: f"libdevice.log({args[0]})",
+    "erf": lambda attr, args: f"tl.erf({args[0]})",
+    "gelu": _gelu,
+}
+"""The vocabulary's pointwise operations on float32 values. Division is rounded, as PyTorch's is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """What a product's kernel does with its result before it is stored."""
+
+    result: int
+    """Position of the node that is stored; the product itself where nothing follows."""
+    operands: tuple[int, ...]
+    """Positions of the other tensors that it reads."""
+    lines: tuple[str, ...]
+    """Statements that turn the float32 block ``x`` into the result, in ``x`` again."""
+
+
+def epilogue(graph: Graph, product: int) -> Epilogue:
+    """The longest run of pointwise work after the node ``product`` that nothing outside sees the middle of."""
+    inside = _reach(graph, product)
+    users: dict[int, set[int]] = {p: set() for p in inside}
+    for position, node in enumerate(graph.nodes):
+        for arg in node.args:
+            if arg in users:
+                users[arg].add(position)
+    for out in graph.outputs:
+        if out in users:
+            users[out].add(len(graph.nodes))
+    for result in sorted(inside, reverse=True):
+        chain = _below(graph, result, inside)
+        if product in chain and all(users[p] <= chain for p in chain if p != result):
+            break
+    else:
+        raise AssertionError("the product alone is always such a run")
+    return _written(graph, product, result, sorted(chain))
+
+
+def _reach(graph: Graph, product: int) -> set[int]:
+    """The product and all pointwise work of its shape that needs nothing else which comes from the product."""
+    shape = graph.nodes[product].type
+    inside, tainted = {product}, {product}
+    for position in range(product + 1, len(graph.nodes)):
+        node = graph.nodes[position]
+        if not tainted & set(node.args):
+            continue
+        fits = node.op in EXPRESSIONS and node.type == shape
+        if fits and all(a in inside or (a not in tainted and _readable(graph, a, product)) for a in node.args):
+            inside.add(position)
+        tainted.add(position)
+    return inside
+
+
+def _below(graph: Graph, result: int, inside: set[int]) -> set[int]:
+    chain, stack = {result}, [result]
+    while stack:
+        for arg in graph.nodes[stack.pop()].args:
+            if arg in inside and arg not in chain:
+                chain.add(arg)
+                stack.append(arg)
+    return chain
+
+
+def _readable(graph: Graph, operand: int, product: int) -> bool:
+    return (
+        graph.nodes[operand].op == "const" or _load(graph.nodes[operand], _type(graph.nodes[product]), "") is not None
+    )
+
+
+def _load(node: Node, out: TensorType, name: str) -> str | None:
+    """How a block of the result's shape reads this tensor; ``None`` where its broadcast is another."""
+    type_ = node.type
+    if not isinstance(type_, TensorType) or type_.dtype != out.dtype:
+        return None
+    shape = (1,) * (out.rank - type_.rank) + type_.shape
+    if type_.elements == 1:
+        return f"tl.load({name})"
+    if shape == out.shape:
+        return f"tl.load({name} + place, mask=inside, other=0.0)"
+    if shape == (*(1,) * (out.rank - 1), out.shape[-1]):
+        return f"tl.load({name} + column, mask=column < N, other=0.0)[None, :]"
+    if shape == (*out.shape[:-1], 1):
+        return f"tl.load({name} + batch * M + row, mask=row < M, other=0.0)[:, None]"
+    return None
+
+
+def _written(graph: Graph, product: int, result: int, chain: Sequence[int]) -> Epilogue:
+    operands: list[int] = []
+    names = {product: "x"}
+    lines: list[str] = []
+    out = _type(graph.nodes[product])
+    last = {arg: p for p in chain for arg in graph.nodes[p].args}
+    for position in chain:
+        if position == product:
+            continue
+        node = graph.nodes[position]
+        for arg in node.args:
+            if arg in names:
+                continue
+            given = graph.nodes[arg]
+            if given.op == "const":
+                names[arg] = repr(float(given.attr["value"]))
+                continue
+            names[arg] = f"e{len(operands)}"
+            lines.append(f"{names[arg]} = {_load(given, out, f'{names[arg]}_pointer')}")
+            operands.append(arg)
+        # the block's name goes on with the value that takes its place
+        dies = [a for a in node.args if a in chain and last[a] == position]
+        name = names[dies[0]] if dies else f"x{position}"
+        lines.append(f"{name} = {EXPRESSIONS[node.op](node.attr, [names[a] for a in node.args])}")
+        names[position] = name
+    if names[result] != "x":
+        lines.append(f"x = {names[result]}")
+    return Epilogue(result, tuple(operands), tuple(lines))
+
+
+def _type(node: Node) -> TensorType:
+    assert isinstance(node.type, TensorType)
+    return node.type

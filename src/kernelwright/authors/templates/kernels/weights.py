@@ -1,0 +1,20 @@
+"""The same two parts of a weight, in plain PyTorch: computed once per load, on whatever device the weight is then."""
+
+import torch
+
+
+def row_unit(weight):
+    """Per row (last axis) the power of two that divides its largest element into 2¹⁴…2¹⁵."""
+    exponent = torch.frexp(weight.abs().amax(-1)).exponent - 15
+    return torch.exp2(exponent.clamp(-126, 126).to(weight.dtype))
+
+
+def high_part(weight):
+    """The leading 11 bits of each element, in units of its row."""
+    return (weight / row_unit(weight).unsqueeze(-1)).half()
+
+
+def low_part(weight):
+    """The 11 bits that follow."""
+    scaled = weight / row_unit(weight).unsqueeze(-1)
+    return (scaled - scaled.half()).half()

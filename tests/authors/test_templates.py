@@ -1,0 +1,246 @@
+"""Author ``templates``: where kernels are put, what their text says, and that it computes the right thing.
+
+Triton's interpreter runs the kernels on the CPU here, in processes of their own; what needs libdevice runs on a GPU.
+"""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from kernelwright.authors.graph.capture import capture
+from kernelwright.authors.templates.author import Form, write
+from kernelwright.authors.templates.kernels.weights import high_part, low_part, row_unit
+from kernelwright.authors.templates.products import products
+from kernelwright.authors.templates.tiles import Shape, blocks, tile_for
+
+
+class Module(nn.Module):
+    """A module from a function of (self, inputs …), with a linear layer and two vectors."""
+
+    def __init__(self, function: Callable[..., torch.Tensor], inner: int = 192, outer: int = 208) -> None:
+        super().__init__()
+        self.function = function
+        self.linear = nn.Linear(inner, outer)
+        self.scale = nn.Parameter(torch.randn(outer))
+        self.rows = nn.Parameter(torch.randn(80, 1))
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(self, *inputs)
+
+
+CASES: dict[str, tuple[Callable[..., torch.Tensor], tuple[tuple[int, ...], ...]]] = {
+    "linear and what follows": (
+        lambda m, x: torch.clamp(torch.relu(m.linear(x) * m.scale + m.rows) - 0.25, max=1.5),
+        ((80, 192),),
+    ),
+    "a value used twice": (lambda m, x: (y := m.linear(x)) * torch.relu(y) + y.abs(), ((80, 192),)),
+    "a residual": (lambda m, x: torch.maximum(m.linear(x), x[:, :1]), ((80, 192),)),
+    "matrices": (lambda m, a, b: a @ b, ((96, 160), (160, 112))),
+    "both turned": (lambda m, a, b: a.T @ b.T, ((160, 96), (112, 160))),
+    "batches": (lambda m, a, b: -torch.matmul(a, b), ((3, 70, 100), (3, 100, 90))),
+    "a batch of turned matrices": (lambda m, a, b: a @ b.transpose(1, 2), ((3, 70, 100), (3, 90, 100))),
+    "one matrix for a batch": (lambda m, a, b: a @ b, ((3, 70, 100), (100, 90))),
+    "a depth that no step divides": (lambda m, a, b: a @ b, ((33, 77), (77, 45))),
+    "a long depth, cut": (lambda m, a, b: torch.relu(a @ b), ((32, 8192), (8192, 32))),
+}
+
+
+@pytest.fixture(autouse=True)
+def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes that the interpreter can do."""
+    monkeypatch.setattr("kernelwright.authors.templates.products.FEWEST_FLOPS", 1)
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Per case what eager and the kernels compute, and the same in float64."""
+    folder = tmp_path_factory.mktemp("templates")
+    for number, (function, shapes) in enumerate(CASES.values()):
+        torch.manual_seed(number)
+        module = Module(function)
+        inputs = [torch.randn(shape) * 3.0**k for k, shape in enumerate(shapes)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("kernelwright.authors.templates.products.FEWEST_FLOPS", 1)
+            captured = capture(module, inputs)
+            written = write(Form(captured, captured.graph))
+        assert written is not None
+        (folder / f"case_{number}.py").write_text(written.source)
+        with torch.no_grad():
+            eager = module(*inputs)
+            exact = module.double()(*(x.double() for x in inputs))
+        torch.save((module.float().state_dict(), inputs, eager, exact), folder / f"case_{number}.pt")
+    script = """
+import importlib, sys, torch
+for number in range(int(sys.argv[1])):
+    state, inputs, eager, exact = torch.load(f"case_{number}.pt")
+    model = importlib.import_module(f"case_{number}").ModelNew()
+    model.load_state_dict(state)
+    with torch.no_grad():
+        torch.save(model(*inputs), f"answer_{number}.pt")
+"""
+    environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", script, str(len(CASES))]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for number, name in enumerate(CASES):
+        _, _, eager, exact = torch.load(folder / f"case_{number}.pt")
+        found[name] = (torch.load(folder / f"answer_{number}.pt"), eager, exact)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kernels_are_as_exact_as_eager(
+    name: str, answers: dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+) -> None:
+    answer, eager, exact = answers[name]
+    assert answer.shape == eager.shape and answer.dtype is torch.float32
+    error = float((answer.double() - exact).norm() / exact.norm())
+    floor = 4 * torch.finfo(torch.float32).eps
+    assert error <= max(4 * float((eager.double() - exact).norm() / exact.norm()), floor)
+
+
+def graph_of(function: Callable[..., torch.Tensor], *shapes: tuple[int, ...]):
+    return capture(Module(function), [torch.randn(shape) for shape in shapes]).graph
+
+
+def test_pointwise_work_goes_into_the_kernel_up_to_what_somebody_else_needs() -> None:
+    def seen_in_the_middle(m: Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        y = m.linear(x) * m.scale
+        return torch.relu(y) + 1.0, y
+
+    graph = graph_of(seen_in_the_middle, (80, 192))
+    (product,) = products(graph)
+    assert graph.nodes[product.after.result].op == "mul"
+    whole = graph_of(lambda m, x: torch.relu(m.linear(x) * m.scale) + 1.0, (80, 192))
+    (product,) = products(whole)
+    assert product.after.result == whole.outputs[0]
+
+
+def test_what_depends_on_the_product_by_another_way_is_no_operand() -> None:
+    graph = graph_of(lambda m, x: (y := m.linear(x)) - y.amax(1, keepdim=True), (80, 192))
+    (product,) = products(graph)
+    assert product.after.result == product.node
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: m.linear(x.double().float()).double().sum(1),
+        lambda m, x: torch.relu(x),
+        lambda m, x: x @ x[0],
+    ],
+)
+def test_only_float32_products_are_placed(function: Callable[..., torch.Tensor]) -> None:
+    graph = graph_of(function, (80, 192))
+    assert all(graph.nodes[p.node].op == "linear" for p in products(graph))
+    half = capture(Module(lambda m, x: m.linear(x)).half(), [torch.randn(80, 192).half()])
+    assert products(half.graph) == []
+
+
+def test_small_products_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    captured = capture(Module(lambda m, x: m.linear(x)), [torch.randn(80, 192)])
+    assert write(Form(captured, captured.graph)) is None
+
+
+def test_a_file_says_how_it_is_called() -> None:
+    captured = capture(Module(lambda m, x: m.linear(x).softmax(1).amax(1)), [torch.randn(80, 192)])
+    written = write(Form(captured, captured.graph), around="replayed", decorator="@torch.compile(dynamic=False)")
+    assert written is not None
+    tree = ast.parse(written.source)
+    model = next(n for n in tree.body if isinstance(n, ast.ClassDef))
+    methods = {n.name: n for n in model.body if isinstance(n, ast.FunctionDef)}
+    assert set(methods) == {"__init__", "_fold", "_apply", "_compute", "forward"}
+    assert ast.unparse(methods["_compute"].decorator_list[0]) == "torch.compile(dynamic=False)"
+    assert "libdevice" not in written.source
+    nothing_between = capture(Module(lambda m, x: torch.relu(m.linear(x))), [torch.randn(80, 192)])
+    assert write(Form(nothing_between, nothing_between.graph), decorator="@torch.compile()") is None
+
+
+def test_replaying_keeps_what_the_caller_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wrapper around a recording, with a stand-in that records Python instead of a device's work."""
+    from kernelwright.authors.graph.text import AROUND
+
+    space: dict[str, object] = {"torch": torch, "pytree": torch.utils._pytree}
+    exec(AROUND["replayed"], space)
+    recorded: list[Callable[[], None]] = []
+
+    class Graph:
+        def replay(self) -> None:
+            recorded[-1]()
+
+    class Recording:
+        def __init__(self, graph: Graph) -> None:
+            del graph
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *_: object) -> None: ...
+
+    class Stream:
+        def wait_stream(self, other: object) -> None: ...
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", Recording)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", Recording)
+    calls = 0
+
+    def compute(x: torch.Tensor, pair: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+        nonlocal calls
+        calls += 1
+        out = x + pair[0] * pair[1]
+        recorded.append(lambda: out.copy_(x + pair[0] * pair[1]))
+        return {"out": out}
+
+    graphs: dict[object, object] = {}
+    replayed = space["replayed"]
+    assert callable(replayed)
+    a = [torch.randn(4) for _ in range(3)]
+    first = replayed(graphs, compute, a[0], [a[1], a[2]])["out"]
+    assert calls == 3
+    b = [torch.randn(4) for _ in range(3)]
+    second = replayed(graphs, compute, b[0], [b[1], b[2]])["out"]
+    assert calls == 3 and len(graphs) == 1
+    assert torch.equal(first, a[0] + a[1] * a[2]) and torch.equal(second, b[0] + b[1] * b[2])
+    replayed(graphs, compute, torch.randn(5), [torch.randn(5), torch.randn(5)])
+    assert len(graphs) == 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 9), st.integers(1, 70), st.floats(-100, 30), st.integers(0, 2**31), st.booleans()
+)  # fmt: skip
+def test_parts_hold_all_but_the_last_bits(rows: int, width: int, exponent: float, seed: int, gaps: bool) -> None:
+    torch.manual_seed(seed)
+    weight = torch.randn(rows, width) * 2.0**exponent
+    if gaps:
+        weight[torch.rand(rows, width) < 0.5] = 0.0
+        weight *= torch.exp2(torch.randint(-20, 1, (rows, width)).float())
+    unit = row_unit(weight).double().unsqueeze(-1)
+    kept = unit * (high_part(weight).double() + low_part(weight).double())
+    largest = weight.abs().amax(-1, keepdim=True).double()
+    allowed = 2.0**-22 * weight.abs().double() + 2.0**-39 * largest
+    assert bool(((kept - weight.double()).abs() <= allowed).all())
+    assert bool((torch.frexp(unit).mantissa == 0.5).all())
+
+
+@given(st.integers(1, 64), st.integers(16, 20_000), st.integers(16, 20_000), st.sampled_from([64, 100, 4096, 1 << 19]))
+def test_tiles_cover_and_cuts_are_whole(batch: int, rows: int, columns: int, depth: int) -> None:
+    shape = Shape(batch, rows, columns, depth)
+    tile = tile_for(shape)
+    assert blocks(shape, tile) * tile.rows * tile.columns >= batch * rows * columns
+    assert depth % tile.splits == 0
+    assert tile.splits == 1 or (batch == 1 and depth // tile.splits % tile.depth == 0)
+    assert (tile.rows + tile.columns) * tile.depth * 2 * 2 * tile.stages <= 227 << 10
