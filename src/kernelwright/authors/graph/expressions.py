@@ -21,7 +21,7 @@ def expression(node: Node, args: Args, types: Sequence[TensorType], device: str)
         placed = f", device={device}" if device else ""
         return f"torch.full({value_code(_shape(node))}, {value_code(node.attr['value'])}, dtype={_dtype(node)}{placed})"
     if node.op == "call":
-        return call(node.attr["function"], *args)
+        return call(node.attr["function"], *args, *map(value_code, node.attr.get("more", ())))
     if node.op == "getitem":
         return f"{args[0]}[{node.attr['index']}]"
     return _PRINTERS[node.op](node.attr, args, [t.shape for t in types], _shape(node))

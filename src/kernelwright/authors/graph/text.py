@@ -107,7 +107,7 @@ def module_text(
     body = "\n".join(forward)
     text = f'"""{doc[0]}"""' if len(doc) == 1 else "\n".join(['"""' + doc[0], "", *doc[1:], '"""'])
     text += "\n\nimport torch\n"
-    if "F." in body or any("F." in line for line in fold):
+    if "F." in body or any("F." in line for line in (*fold, *functions.splitlines())):
         text += "import torch.nn.functional as F\n"
     text += "".join(f"{line}\n" for line in imports if line.startswith("import"))
     text += "import torch.utils._pytree as pytree\n" if around else ""

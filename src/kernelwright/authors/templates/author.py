@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING
 from kernelwright.authors.author import AuthorError, Task
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
-from kernelwright.schema import Attempt, Candidate, Target
+from kernelwright.schema import Attempt, Candidate, Status, Target
 
 if TYPE_CHECKING:
     from kernelwright.authors.graph.capture import Captured
     from kernelwright.authors.graph.ir import Graph
 
-WHAT = (
+PRODUCTS = (
+    "split products",
     "Float32 matrix products on tensor cores: each operand is split into two float16 parts and one power of two for "
-    "each row, and three products of parts are added up in float32 (Ootomo and Yokota, 2022), as exactly as float32's."
+    "each row, and three products of parts are added up in float32 (Ootomo and Yokota, 2022), as exactly as float32's.",
 )
+HALVES = (
+    "half convolutions",
+    "Convolutions in float16, channels last, with powers of two that keep everything in range: PyTorch computes them "
+    "in tf32, which has the same 11 significant bits.",
+)
+"""Titles, and what is said of each template in the file."""
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
 REPLAYED = "one CUDA graph: inputs are copied in, outputs are cloned"
 FEWEST_LEFT = 2
@@ -38,7 +45,8 @@ class TemplatesAuthor:
     """A form of the reference with kernels from templates where they fit.
 
     Proposes it twice, called as it is and replayed as one CUDA graph: which is faster depends on the size of the inputs
-    and on the number of kernels, so both are measured. ``compiled``: everything between the templates is compiled by
+    and on the number of kernels, so both are measured. Where convolutions in float16 turn out to be less exact than
+    the reference's, it goes on without them. ``compiled``: everything between the templates is compiled by
     TorchInductor; nothing is proposed where there is next to nothing between them. Nor is it where no template fits.
     """
 
@@ -53,14 +61,16 @@ class TemplatesAuthor:
         ways = (("", ""), ("replayed", REPLAYED))
         refused = any(attempt.candidate is None for attempt in history)
         wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
-        if not wanted or refused or len(history) >= len(ways):
+        inexact = sum(attempt.verdict.status is Status.MISMATCH for attempt in history)
+        way = len(history) - min(inexact, 1)
+        if not wanted or refused or inexact > 1 or way >= len(ways):
             return None
-        around, how = ways[len(history)]
-        default = compile_modes(task.platform)[0]
-        written = write(self.start(task), around=around, decorator=f"@{default.call}" if self.compiled else "")
+        around, how = ways[way]
+        decorator = f"@{compile_modes(task.platform)[0].call}" if self.compiled else ""
+        written = write(self.start(task), around=around, decorator=decorator, halves=not inexact)
         if written is None:
             return None
-        title = ", ".join(part for part in ("kernels from templates", "compiled" * self.compiled, how) if part)
+        title = ", ".join(part for part in (written.title, "compiled" * self.compiled, how) if part)
         return Candidate(
             source=written.source, author=self.name, title=title, explanation=written.explanation, target=Target.TRITON
         )
@@ -71,27 +81,38 @@ class Written:
     """A file, and what is said about it."""
 
     source: str
+    title: str
     explanation: str
 
 
-def write(form: Form, *, around: str = "", decorator: str = "") -> Written | None:
-    """The graph with every template that fits, printed; ``None`` where none does, or nothing is left to compile."""
-    from kernelwright.authors.graph.printer import print_module
-    from kernelwright.authors.templates.products import place, products
+def write(form: Form, *, around: str = "", decorator: str = "", halves: bool = True) -> Written | None:
+    """The graph with every template that fits, printed; ``None`` where none does, or nothing is left to compile.
 
-    found = products(form.graph)
-    if not found:
+    ``halves``: convolutions in float16, where PyTorch's are in tf32.
+    """
+    from kernelwright.authors.graph.printer import print_module
+    from kernelwright.authors.templates import convolutions, products
+
+    placed, texts, said = form.graph, list[str](), list[tuple[str, str]]()
+    if halves and (convolved := convolutions.find(placed)):
+        placed, text = convolutions.place(placed, convolved)
+        texts.append(text)
+        said.append(HALVES)
+    if multiplied := products.find(placed):
+        placed, text = products.place(placed, multiplied)
+        texts.append(text)
+        said.append(PRODUCTS)
+    if not said or (decorator and _left(placed) < FEWEST_LEFT):
         return None
-    placed, functions = place(form.graph, found)
-    if decorator and _left(placed) < FEWEST_LEFT:
-        return None
+    functions = "\n\n\n".join(texts)
     used = tuple(line for line in IMPORTS if "libdevice" not in line or "libdevice." in functions)
-    doc = [*(form.doc or ("The reference with kernels from templates.",)), *fill(WHAT, WIDTH).splitlines()]
+    doc = [*(form.doc or ("The reference with kernels from templates.",))]
+    doc += [line for _, text in said for line in fill(text, WIDTH).splitlines()]
     source = print_module(
         form.captured, doc=doc, graph=placed, fold=True, decorator=decorator, imports=used, functions=functions,
         around=around,
     )  # fmt: skip
-    return Written(source, "\n".join(doc))
+    return Written(source, " and ".join(title for title, _ in said), "\n".join(doc))
 
 
 def _left(graph: "Graph") -> int:

@@ -67,9 +67,14 @@ class Epilogue:
     """Statements that turn the float32 block ``x`` into the result, in ``x`` again."""
 
 
-def epilogue(graph: Graph, product: int) -> Epilogue:
+Reads = Callable[[tuple[int, ...], tuple[int, ...], str], str | None]
+"""How a block of a result reads an operand, by the result's shape, the operand's (of the same rank, padded with ones)
+and the name of its pointer; ``None`` where its broadcast is another."""
+
+
+def epilogue(graph: Graph, product: int, reads: Reads) -> Epilogue:
     """The longest run of pointwise work after the node ``product`` that nothing outside sees the middle of."""
-    inside = _reach(graph, product)
+    inside = _reach(graph, product, reads)
     users: dict[int, set[int]] = {p: set() for p in inside}
     for position, node in enumerate(graph.nodes):
         for arg in node.args:
@@ -84,10 +89,10 @@ def epilogue(graph: Graph, product: int) -> Epilogue:
             break
     else:
         raise AssertionError("the product alone is always such a run")
-    return _written(graph, product, result, sorted(chain))
+    return _written(graph, product, result, sorted(chain), reads)
 
 
-def _reach(graph: Graph, product: int) -> set[int]:
+def _reach(graph: Graph, product: int, reads: Reads) -> set[int]:
     """The product and all pointwise work of its shape that needs nothing else which comes from the product."""
     shape = graph.nodes[product].type
     inside, tainted = {product}, {product}
@@ -96,7 +101,7 @@ def _reach(graph: Graph, product: int) -> set[int]:
         if not tainted & set(node.args):
             continue
         fits = node.op in EXPRESSIONS and node.type == shape
-        if fits and all(a in inside or (a not in tainted and _readable(graph, a, product)) for a in node.args):
+        if fits and all(a in inside or (a not in tainted and _readable(graph, a, product, reads)) for a in node.args):
             inside.add(position)
         tainted.add(position)
     return inside
@@ -112,30 +117,25 @@ def _below(graph: Graph, result: int, inside: set[int]) -> set[int]:
     return chain
 
 
-def _readable(graph: Graph, operand: int, product: int) -> bool:
-    return (
-        graph.nodes[operand].op == "const" or _load(graph.nodes[operand], _type(graph.nodes[product]), "") is not None
-    )
+def _readable(graph: Graph, operand: int, product: int, reads: Reads) -> bool:
+    node = graph.nodes[operand]
+    return node.op == "const" or _load(node, _type(graph.nodes[product]), "", reads) is not None
 
 
-def _load(node: Node, out: TensorType, name: str) -> str | None:
-    """How a block of the result's shape reads this tensor; ``None`` where its broadcast is another."""
+def _load(node: Node, out: TensorType, name: str, reads: Reads) -> str | None:
+    """The expression that reads this tensor's part of a block; ``None`` where it cannot be read so."""
     type_ = node.type
-    if not isinstance(type_, TensorType) or type_.dtype != out.dtype:
+    if not isinstance(type_, TensorType) or type_.dtype != out.dtype or type_.rank > out.rank:
         return None
-    shape = (1,) * (out.rank - type_.rank) + type_.shape
     if type_.elements == 1:
         return f"tl.load({name})"
+    shape = (1,) * (out.rank - type_.rank) + type_.shape
     if shape == out.shape:
         return f"tl.load({name} + place, mask=inside, other=0.0)"
-    if shape == (*(1,) * (out.rank - 1), out.shape[-1]):
-        return f"tl.load({name} + column, mask=column < N, other=0.0)[None, :]"
-    if shape == (*out.shape[:-1], 1):
-        return f"tl.load({name} + batch * M + row, mask=row < M, other=0.0)[:, None]"
-    return None
+    return reads(out.shape, shape, name)
 
 
-def _written(graph: Graph, product: int, result: int, chain: Sequence[int]) -> Epilogue:
+def _written(graph: Graph, product: int, result: int, chain: Sequence[int], reads: Reads) -> Epilogue:
     operands: list[int] = []
     names = {product: "x"}
     lines: list[str] = []
@@ -153,7 +153,7 @@ def _written(graph: Graph, product: int, result: int, chain: Sequence[int]) -> E
                 names[arg] = repr(float(given.attr["value"]))
                 continue
             names[arg] = f"e{len(operands)}"
-            lines.append(f"{names[arg]} = {_load(given, out, f'{names[arg]}_pointer')}")
+            lines.append(f"{names[arg]} = {_load(given, out, f'{names[arg]}_pointer', reads)}")
             operands.append(arg)
         # the block's name goes on with the value that takes its place
         dies = [a for a in node.args if a in chain and last[a] == position]

@@ -40,7 +40,7 @@ class Product:
     after: Epilogue
 
 
-def products(graph: Graph) -> list[Product]:
+def find(graph: Graph) -> list[Product]:
     """Every float32 product that is large enough, each with the pointwise work that its kernel takes along."""
     live = graph.live()
     found: list[Product] = []
@@ -50,9 +50,18 @@ def products(graph: Graph) -> list[Product]:
             a, b, shape = placed
             tile = tile_for(shape)
             # parts of a sum that are added up afterwards can take nothing along
-            after = epilogue(graph, position) if tile.splits == 1 else Epilogue(position, (), ())
+            after = epilogue(graph, position, _reads) if tile.splits == 1 else Epilogue(position, (), ())
             found.append(Product(position, a, b, shape, tile, after))
     return found
+
+
+def _reads(out: tuple[int, ...], shape: tuple[int, ...], name: str) -> str | None:
+    """Vectors along the columns or the rows."""
+    if shape == (*(1,) * (len(out) - 1), out[-1]):
+        return f"tl.load({name} + column, mask=column < N, other=0.0)[None, :]"
+    if shape == (*out[:-1], 1):
+        return f"tl.load({name} + batch * M + row, mask=row < M, other=0.0)[:, None]"
+    return None
 
 
 def _operands(graph: Graph, position: int, live: Sequence[bool]) -> tuple[Operand, Operand, Shape] | None:
