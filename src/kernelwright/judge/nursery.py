@@ -19,6 +19,7 @@ from kernelwright.home import home
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
+from kernelwright.judge.gate import Gate, OpenGate
 from kernelwright.judge.isolation import NoSandbox, Sandbox, cell_layers
 from kernelwright.schema import IsolationLayer, Status
 
@@ -38,6 +39,10 @@ STAGES = {
     "watch": "profiling",
 }
 """What the author calls the part of a candidate's life that a request stands for."""
+NEEDS_NO_DEVICE = frozenset({"hello", "load", "artifacts"})
+"""Requests that are made outside the gate: importing a candidate compiles, and uses the device little or not."""
+CALLS = frozenset({"run", "trace"})
+"""Requests whose answer says how long the candidate's own calls took."""
 
 
 def worker_environment(scratch: str) -> dict[str, str]:
@@ -106,30 +111,43 @@ class _Tail:
 class Worker:
     """One candidate's process. Requests raise ``Stopped`` when it dies, hangs or breaks the protocol."""
 
-    def __init__(self, nursery: "Nursery", number: int, channel: Channel, output: _Tail):
+    def __init__(self, nursery: "Nursery", number: int, channel: Channel, output: _Tail, gate: Gate):
         self._nursery = nursery
         self._number = number
         self._channel = channel
         self._output = output
         self._ids = itertools.count(1)
-        self._deadline = time.monotonic() + START_SECONDS
+        self._gate = gate
+        self._called = False
+        self.extend(START_SECONDS)
         self.start_seconds = 0.0
         """How long the judge waited for this process to be there."""
         self.waited = 0.0
         """Wall seconds spent waiting for this process, everything inside it included."""
+        self._last_wait = 0.0
 
     def extend(self, seconds: float) -> None:
-        """A new deadline from now: timing has its own budget."""
-        self._deadline = time.monotonic() + seconds
+        """A new deadline from now: timing has its own budget. Waiting for the device does not count."""
+        self._deadline = time.monotonic() - self._gate.waited + seconds
 
     def request(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
         """Ask and wait. The reply may hold ``error``; descriptors that come back are the caller's to close."""
+        with contextlib.nullcontext() if op in NEEDS_NO_DEVICE else self._gate.shared():
+            reply, out = self._request(op, fds, arguments)
+            seconds = reply.get("seconds")
+            if op in CALLS and isinstance(seconds, float):
+                if self._called:  # the first call compiles: that is no work of the device
+                    self._gate.used(min(max(0.0, seconds), self._last_wait))
+                self._called = True
+        return reply, out
+
+    def _request(self, op: str, fds: tuple[int, ...], arguments: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
         number = next(self._ids)
         during = STAGES.get(op, op)
         began = time.monotonic()
         try:
             self._channel.send({"op": op, "id": number, **arguments}, fds)
-            reply, out = self._channel.receive(max(0.0, self._deadline - time.monotonic()))
+            reply, out = self._channel.receive(max(0.0, self._deadline + self._gate.waited - began))
         except ChannelTimeout:
             raise stop(
                 Status.TIMED_OUT,
@@ -143,7 +161,8 @@ class Worker:
                 Status.REJECTED, "protocol", f"the candidate wrote {error} on the judge's channel (during {during})"
             ) from None
         finally:
-            self.waited += time.monotonic() - began
+            self._last_wait = time.monotonic() - began
+            self.waited += self._last_wait
         if reply.get("id") != number:
             for fd in out:
                 os.close(fd)
@@ -197,8 +216,9 @@ class Worker:
 class Nursery:
     """Warm parents for one platform. ``spawn`` gives a fresh process for one candidate, in milliseconds."""
 
-    def __init__(self, sandbox: Sandbox, platform: str):
+    def __init__(self, sandbox: Sandbox, platform: str, gate: Gate | None = None):
         self.sandbox = sandbox
+        self._gate = gate or OpenGate()
         self.platform = platform
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
@@ -306,7 +326,7 @@ class Nursery:
         self._unanswered += 1
         theirs.close()
         os.close(write_end)
-        return Worker(self, number, ours, _Tail(read_end))
+        return Worker(self, number, ours, _Tail(read_end), self._gate)
 
     def _settle(self) -> None:
         """Take the answers that nobody waited for."""

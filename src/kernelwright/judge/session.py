@@ -16,6 +16,7 @@ from kernelwright.judge.conduct import ALLOWANCES, Allowance
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
 from kernelwright.judge.feedback import of_success
 from kernelwright.judge.findings import Stopped, stop
+from kernelwright.judge.gate import gate_at
 from kernelwright.judge.interpreter import NOTE, interpreted
 from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.metal import watch_for
@@ -78,7 +79,8 @@ class JudgeSession:
         self.device: DeviceFacts | None = None
         self._sandbox = choose()
         self._seed = secrets.randbits(31)
-        self._reference = Reference(platform.name)
+        self._gate = gate_at(self.settings.gate)
+        self._reference = self._new_reference()
         self._nursery: Nursery | None = None
         self._construction_fd: int | None = None
         self._baselines: tuple[BaselineTiming, ...] | None = None
@@ -201,7 +203,8 @@ class JudgeSession:
             costs=self._problem_costs,
             limits=self._device_limits,
         )
-        return profiler.profile(candidate, kit)
+        with self._gate.alone():
+            return profiler.profile(candidate, kit)
 
     def _spawn(self, trusted: bool, *, counters: bool = False) -> Worker:
         if isinstance(self._sandbox, NoSandbox) and not (trusted or self.settings.unsafe):
@@ -278,7 +281,7 @@ class JudgeSession:
         """Load the problem, make the plan of draws. Idempotent. Raises ``ReferenceFailed``."""
         if self.plan:
             return
-        self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name)
+        self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name, self._gate)
         self._open_reference()
         self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
         plan = [self._plan_draw(self._seed + 1, NATURAL)]
@@ -316,6 +319,9 @@ class JudgeSession:
             return [self._plan_draw(draw.seed, kind) for kind in kinds]
         except ReferenceFailed:
             return []
+
+    def _new_reference(self) -> Reference:
+        return Reference(self.platform.name, self._gate, self.settings.gate)
 
     def _open_reference(self) -> None:
         self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)
@@ -375,7 +381,7 @@ class JudgeSession:
         except ReferenceFailed as error:
             if error.lost:
                 self._reference.close()
-                self._reference = Reference(self.platform.name)
+                self._reference = self._new_reference()
                 self._open_reference()
             return str(error)
 
@@ -383,7 +389,7 @@ class JudgeSession:
         if self._stopwatch is None:
             natural = [draw for draw in self.plan if draw.kind == NATURAL][:TIMED_DRAWS]
             allowance = ALLOWANCES.get(self.platform.name, Allowance())
-            self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, allowance)
+            self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, allowance, self._gate)
         return self._stopwatch
 
     def _operators(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class JudgeSettings(Record):
     baselines: tuple[str, ...] = BASELINES
     baseline_time_limit: float = 600.0
     """Wall time in which one baseline must be built."""
+    gate: str | None = None
+    """The folder of the gate (``gate.py``) before a device that several judges use at the same time."""
     draws: int | None = None
     """Natural draws; by default what the precision's protocol asks for (2, KernelBench 5, Gimlet 100)."""
 

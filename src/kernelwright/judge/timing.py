@@ -19,6 +19,7 @@ from kernelwright.judge.conduct import Allowance, Conduct
 from kernelwright.judge.correctness import DrawPlan, random_change
 from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import stop
+from kernelwright.judge.gate import Gate, OpenGate
 from kernelwright.judge.nursery import Worker
 from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Call, Candidate, Interval, Precision, Status
@@ -157,11 +158,19 @@ class Samples:
 class Stopwatch:
     """Times subjects on the draws of one problem."""
 
-    def __init__(self, reference: Reference, plan: Sequence[DrawPlan], precision: Precision, allowance: Allowance):
+    def __init__(
+        self,
+        reference: Reference,
+        plan: Sequence[DrawPlan],
+        precision: Precision,
+        allowance: Allowance,
+        gate: Gate | None = None,
+    ):
         self.reference = reference
         self.plan = plan
         self.precision = precision
         self.allowance = allowance
+        self._gate = gate or OpenGate()
         self._random = random.SystemRandom()
         for slot, draw in enumerate(plan):
             reference.ask("store", slot=slot, seed=draw.seed)
@@ -178,9 +187,14 @@ class Stopwatch:
     def measure(self, baselines: Sequence[str], budget: float, candidate: CandidateSubject | None = None) -> Samples:
         """Rounds of one block for each subject until the ratios are tight, or ``budget`` (seconds) or rounds are spent.
 
-        Raises ``Stopped`` when the candidate fails, answers wrongly in a timed call, hides time from its stamps, or
-        works while a baseline is being timed.
+        Nobody else uses the device meanwhile; waiting for that is not part of the budget. Raises ``Stopped`` when the
+        candidate fails, answers wrongly in a timed call, hides time from its stamps, or works while a baseline is being
+        timed.
         """
+        with self._gate.alone():
+            return self._measure(baselines, budget, candidate)
+
+    def _measure(self, baselines: Sequence[str], budget: float, candidate: CandidateSubject | None) -> Samples:
         began = time.monotonic()
         subjects: list[Subject] = [BaselineSubject(self.reference, name) for name in baselines]
         if candidate is not None:

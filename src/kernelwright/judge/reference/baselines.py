@@ -4,6 +4,7 @@ import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,21 @@ BUILDERS: dict[str, Callable[[torch.nn.Module, Any, str], Call]] = {
 }
 
 
-def build(name: str, model: torch.nn.Module, inputs: Any, device: str) -> Call:
-    """Build and call once, so that compilation is over. Raises ``BaselineError`` with one line."""
+def build(
+    name: str,
+    model: torch.nn.Module,
+    inputs: Any,
+    device: str,
+    first_call: AbstractContextManager[object] | None = None,
+) -> Call:
+    """Build and call once, inside ``first_call``, so that compilation is over. Raises ``BaselineError`` (one line)."""
     if name not in BUILDERS:
         raise BaselineError(f"no baseline {name!r}: there are {', '.join(BUILDERS)}")
     try:
         with torch.no_grad():
             call = BUILDERS[name](model, inputs, device)
-            call(*inputs)
+            with first_call or nullcontext():
+                call(*inputs)
     except BaselineError:
         raise
     except Exception as error:  # a compiler's failure is a result to record, whatever it is

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from typing import Any
 
 from kernelwright.home import home
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR, anonymous_file, write_all
+from kernelwright.judge.gate import Gate, OpenGate
 from kernelwright.schema import Problem
 
 
@@ -27,11 +29,24 @@ class ReferenceFailed(RuntimeError):
         """The process is gone or does not answer: it must be replaced."""
 
 
-class Reference:
-    """The process that holds the reference; started at once, awaited at the first request."""
+GATED_THERE = frozenset({"open", "build"})
+"""Requests that take long without the device: the process itself passes the gate for the rest of them."""
+NEEDS_IT_ALONE = frozenset({"limits"})
+"""Requests that measure the device."""
+CALLS = frozenset({"plan", "draw", "check_timed"})
+"""Requests whose answer says how long the reference itself ran for it, or was drawn for."""
 
-    def __init__(self, platform: str):
+
+class Reference:
+    """The process that holds the reference; started at once, awaited at the first request.
+
+    ``gate``: passed for every request; ``gate_folder``: where it is, for the requests that the process gates itself.
+    """
+
+    def __init__(self, platform: str, gate: Gate | None = None, gate_folder: str | None = None):
         self.platform = platform
+        self._gate = gate or OpenGate()
+        self._gate_folder = gate_folder
         self.device_type = platform  # platforms are named after torch's device types
         ours, theirs = Channel.pair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
@@ -47,6 +62,17 @@ class Reference:
         self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
         """Ask and wait. Raises ``ReferenceFailed`` for an error, a time-out or the process's death."""
+        alone = op in NEEDS_IT_ALONE
+        with nullcontext() if op in GATED_THERE else self._gate.alone() if alone else self._gate.shared():
+            reply, out = self._request(op, fds, timeout, arguments)
+            seconds = reply.get("seconds")
+            if op in CALLS and isinstance(seconds, float):
+                self._gate.used(seconds)
+        return reply, out
+
+    def _request(
+        self, op: str, fds: tuple[int, ...], timeout: float, arguments: dict[str, Any]
+    ) -> tuple[dict[str, Any], list[int]]:
         try:
             self._channel.send({"op": op, **arguments}, fds)
             reply, out = self._channel.receive(timeout)
@@ -73,7 +99,7 @@ class Reference:
             record = problem.model_copy(update={"payload": b""}).model_dump(mode="json")
             return self.ask(
                 "open", (fd,), timeout=timeout, platform=self.platform, problem=record, seed=seed, cache=cache,
-                draw_bytes=draw_bytes,
+                draw_bytes=draw_bytes, gate=self._gate_folder,
             )  # fmt: skip
         finally:
             os.close(fd)

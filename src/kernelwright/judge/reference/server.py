@@ -21,9 +21,11 @@ from kernelwright.judge.accuracy import AccuracyRecord, DrawComparison
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.degenerate import problem_labels
 from kernelwright.judge.files import seal
+from kernelwright.judge.gate import DeviceGate, Gate, gate_at
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
+from kernelwright.judge.reference.gated import FirstCall
 from kernelwright.judge.reference.relations import MOVED
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.provenance import operators
@@ -46,6 +48,8 @@ class Server:
     model: torch.nn.Module
     draws: Draws
     bench: Bench
+    gate: Gate
+    """Passed by the judge for every request but ``open`` and ``build``, which pass it themselves, where they must."""
 
     def __init__(self, channel: Channel):
         self.channel = channel
@@ -72,6 +76,7 @@ class Server:
     def on_open(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Load the problem, build the reference, make its constant weights vary. Replaces the problem before."""
         self.platform = platforms.get(message["platform"])
+        self.gate = gate_at(message["gate"], journal=False)
         self._forget()
         payload = os.pread(fds[0], os.fstat(fds[0]).st_size, 0)
         problem = Problem.model_validate(message["problem"]).model_copy(update={"payload": payload})
@@ -79,7 +84,8 @@ class Server:
         baselines.use_cache(message["cache"])
         model = self._build(message["seed"])
         randomised = randomise_constants(model, message["seed"])
-        self.model = model.to(self.platform.device)
+        with self.gate.shared():
+            self.model = model.to(self.platform.device)
         budget = int(min(message["draw_bytes"], self.platform.memory_available() / 4))
         self.draws = Draws(self.problem, self.model, self.platform, budget)
         self.bench = Bench(self.platform)
@@ -255,9 +261,13 @@ class Server:
 
     def on_build(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Build one baseline."""
-        inputs = copy_inputs(self.draws.get(message["seed"], NATURAL).inputs)
+        name = message["name"]
+        with self.gate.shared():
+            inputs = copy_inputs(self.draws.get(message["seed"], NATURAL).inputs)
+        compiles = name.startswith("compile")
+        first_call = FirstCall(self.gate, compiles=compiles) if isinstance(self.gate, DeviceGate) else None
         try:
-            self.calls[message["name"]] = baselines.build(message["name"], self.model, inputs, self.platform.device)
+            self.calls[name] = baselines.build(name, self.model, inputs, self.platform.device, first_call)
         except baselines.BaselineError as error:
             return {"failure": str(error)}, ()
         return {}, ()
