@@ -14,6 +14,7 @@ from kernelwright.cli.profile import profile
 from kernelwright.cli.runs import runs
 from kernelwright.cli.show import show
 from kernelwright.cli.submit import submit
+from kernelwright.cli.suite import app as suite
 from kernelwright.cli.task import task
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 for command in (optimize, judge, profile, doctor, runs, show, task, submit):
     app.command()(command)
 app.add_typer(metal, name="metal")
+app.add_typer(suite, name="suite")
 
 
 def _version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Swarm = Annotated[
     str | None,
-    typer.Option("--swarm", help="Models that work together: seed-2025, today, or your own.", metavar="NAME"),
+    typer.Option("--swarm", help="Models that work together: seed-2025, today, or your own.", metavar="NAME|FILE.toml"),
 ]
 Policy = Annotated[str, typer.Option(help="How the budget is spent: independent, exchange, bandit.", metavar="POLICY")]
 Context = Annotated[
@@ -82,11 +82,11 @@ def settings(
 
 
 def members(swarm: str) -> list[str]:
-    """The authors of a preset."""
+    """The authors of a preset, or those that a TOML file lists."""
     from kernelwright.models import presets
 
     with usage_errors(LookupError):
-        return list(presets.members(swarm))
+        return list(presets.of_file(Path(swarm)) if swarm.endswith(".toml") else presets.members(swarm))
 
 
 def _text(path: str) -> "Text":

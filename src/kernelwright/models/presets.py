@@ -18,6 +18,14 @@ def members(name: str) -> tuple[str, ...]:
     return known[name]
 
 
+def of_file(path: Path) -> tuple[str, ...]:
+    """The models of a file in the form of ``presets.toml`` that holds one swarm. Raises ``LookupError`` (one line)."""
+    found = _read(path)
+    if len(found) != 1:
+        raise LookupError(f"{path} holds {len(found)} swarms: one is needed")
+    return next(iter(found.values()))
+
+
 def names() -> dict[str, tuple[str, ...]]:
     """All presets: ours, and those of ``presets.toml`` in Kernelwright's home, which replace ours of the same name.
 

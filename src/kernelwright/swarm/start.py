@@ -9,6 +9,7 @@ from kernelwright.schema import Budget, ContextPiece, Precision, Problem, Run, R
 from kernelwright.swarm.observer import Observer
 
 if TYPE_CHECKING:
+    from kernelwright.judge import JudgeSettings
     from kernelwright.store import Store
     from kernelwright.swarm.swarm import Swarm
 
@@ -51,12 +52,14 @@ def start_run(
     unsafe: bool = False,
     device: AbstractContextManager[object] | None = None,
     stop: threading.Event | None = None,
+    judge: "JudgeSettings | None" = None,
 ) -> Run:
     """Optimize one problem from the beginning. ``unsafe``: judge authors nobody vouches for without isolation.
 
-    ``device``, ``stop``: for runs side by side, as ``Swarm`` takes them.
+    ``device``, ``stop``: for runs side by side, as ``Swarm`` takes them. ``judge``: what the run's own settings leave
+    open (baselines, a gate before the device); its precision, timing and ``unsafe`` are the run's.
     """
-    with _swarm(settings, store, observer, unsafe, device, stop) as swarm:
+    with _swarm(settings, store, observer, unsafe, device, stop, judge) as swarm:
         return swarm.start(settings)
 
 
@@ -89,6 +92,7 @@ def _swarm(
     unsafe: bool,
     device: AbstractContextManager[object] | None = None,
     stop: threading.Event | None = None,
+    judge: "JudgeSettings | None" = None,
 ) -> Generator["Swarm"]:
     from kernelwright import analysis, authors, platforms
     from kernelwright.judge import JudgeSession, JudgeSettings
@@ -103,13 +107,15 @@ def _swarm(
         precision=settings.precision,
         target=settings.target,
     )
-    judge = JudgeSettings(
-        precision=settings.precision,
-        timing=timed(settings.target, platform.name),
-        unsafe=unsafe,
-        timing_budget=_timing_budget(settings.budget),
+    strictness = (judge or JudgeSettings()).model_copy(
+        update={
+            "precision": settings.precision,
+            "timing": timed(settings.target, platform.name),
+            "unsafe": unsafe,
+            "timing_budget": _timing_budget(settings.budget),
+        }
     )
-    with JudgeSession(settings.problem, platform, judge) as session:
+    with JudgeSession(settings.problem, platform, strictness) as session:
         yield Swarm(
             store,
             session,

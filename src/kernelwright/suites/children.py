@@ -1,0 +1,99 @@
+"""The parent's side of one problem's process: start it, see how it ended, stop it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kernelwright.judge import JudgeSettings
+from kernelwright.judge.gate import seconds_in_use, uses
+from kernelwright.schema import RunSettings
+from kernelwright.store import Store, StoreError
+from kernelwright.suites import keeping, recording
+from kernelwright.suites.child import GRACE_SECONDS, Job
+from kernelwright.suites.kernelbench import Found
+from kernelwright.suites.records import ProblemRecord
+
+
+class Child:
+    """One problem, under way from the moment on that this is made. ``folder`` is its own."""
+
+    def __init__(
+        self, found: Found, run: RunSettings, judge: JudgeSettings, folder: Path, *, unsafe: bool, threads: int
+    ) -> None:
+        """``threads``: how many its compiler may use."""
+        self.found = found
+        self.in_company = False
+        """Whether another problem was worked on at the same time."""
+        self._gate = judge.gate
+        self._folder = folder
+        self._began = time.monotonic()
+        folder.mkdir(parents=True)
+        job = Job(
+            level=found.level,
+            number=found.number,
+            run=run,
+            judge=judge,
+            unsafe=unsafe,
+            store=str(folder / "store"),
+            result=str(folder / "record.json"),
+        )
+        (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
+        command = [sys.executable, "-m", "kernelwright.suites.child", str(folder / "job.json"), str(os.getpid())]
+        environment = {"TORCHINDUCTOR_COMPILE_THREADS": str(threads)} | os.environ
+        with (folder / "log").open("wb") as log:  # a session of its own: Ctrl-C comes to the parent alone
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def record(self) -> ProblemRecord:
+        """What came of it, once it has ended; a process that left no record is one too."""
+        result = self._folder / "record.json"
+        if result.exists():
+            record = ProblemRecord.model_validate_json(result.read_text(encoding="utf-8"))
+        else:
+            record = recording.not_judged(self.found, f"its process ended early: {self._last_words()}")
+        used = seconds_in_use(uses(self._gate, self.pid)) if self._gate is not None else 0.0
+        wall = time.monotonic() - self._began
+        return record.model_copy(update={"wall_seconds": wall, "device_seconds": used})
+
+    def keep(self, record: ProblemRecord, store: Store) -> ProblemRecord:
+        """Carry its run over to the user's store; the record with the run's id there, or without one."""
+        if not record.run:
+            return record
+        try:
+            return record.model_copy(update={"run": keeping.carry_over(self._folder / "store", record.run, store)})
+        except StoreError as error:
+            print(f"kernelwright: the run of {record.title} is not in the store: {error}", file=sys.stderr)
+            return record.model_copy(update={"run": ""})
+
+    def ask_to_stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """After it was asked to: wait, then kill."""
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        if code < 0:
+            return f"signal {signal.Signals(-code).name}"
+        lines = (self._folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit status {code}"

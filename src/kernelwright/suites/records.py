@@ -1,0 +1,156 @@
+"""The results file of a suite: settings and devices in heads, and one record for each problem.
+
+Documented field by field in docs/suites.md. A file can be carried to another machine, and every winner in it judged
+again: it holds the winner's source.
+"""
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from kernelwright.schema import (
+    BaselineTiming,
+    Budget,
+    DeviceFacts,
+    Interval,
+    Precision,
+    Record,
+    Speedup,
+    Status,
+    Target,
+)
+
+SUITE_SCHEMA = "kernelwright.suite/1"
+BEST = "best"
+"""What a speed-up against the fastest baseline is filed under, beside the names of single baselines."""
+
+
+class SuiteSettings(Record):
+    """How every problem was worked on."""
+
+    suite: str = "kernelbench"
+    authors: tuple[str, ...]
+    target: Target | None = None
+    budget: Budget
+    """For each problem."""
+    precision: Precision = Precision.STRICT
+    platform: str
+    baselines: tuple[str, ...]
+
+
+class Sitting(Record):
+    """One call of the command."""
+
+    began: str
+    """ISO time, UTC."""
+    command: str
+    at_once: int
+    problems: int = 0
+    """Finished in it."""
+    wall_seconds: float = 0.0
+    device_seconds: float = 0.0
+    """In which the device worked in timed or checked calls of any of the problems."""
+
+
+class Head(Record):
+    """Where and how problems were worked on; records name theirs by its place in the file."""
+
+    settings: SuiteSettings
+    kernelwright: str
+    torch: str
+    python: str
+    device: DeviceFacts
+    sittings: tuple[Sitting, ...] = ()
+
+    @property
+    def place(self) -> "Place":
+        return Place(self.device.platform, self.device.name, self.device.cores, self.torch)
+
+
+class Place(NamedTuple):
+    """Times from one place can be compared."""
+
+    platform: str
+    device: str
+    cores: int
+    torch: str
+
+    def __str__(self) -> str:
+        return f"{self.device} ({self.platform}, torch {self.torch})"
+
+
+class AttemptShort(Record):
+    """One attempt, without its source."""
+
+    number: int
+    author: str
+    title: str = ""
+    status: Status
+    rule: str | None = None
+    speedup: Speedup = Speedup()
+    labels: tuple[str, ...] = ()
+    write_seconds: float = 0.0
+    judge_seconds: float = 0.0
+
+
+class Winner(Record):
+    """The candidate that the run ended with, whole."""
+
+    attempt: int
+    author: str
+    title: str = ""
+    target: Target = Target.TORCH
+    digest: str
+    source: str
+    ms: Interval | None = None
+    byte_share: float | None = None
+    work_share: float | None = None
+    less_work: bool = False
+
+
+class ProblemRecord(Record):
+    """What came of one problem."""
+
+    level: int
+    number: int
+    name: str
+    digest: str
+    """Of the problem: format and source."""
+    head: int = 0
+    """The place of its head in the file."""
+    finished: str
+    """ISO time, UTC."""
+    run: str = ""
+    """Its id in the store of the machine that it was made on."""
+    labels: tuple[str, ...] = ()
+    """What is degenerate about the problem itself."""
+    baselines: tuple[BaselineTiming, ...] = ()
+    attempts: tuple[AttemptShort, ...] = ()
+    stays: str = ""
+    """``attempt``, the baseline that nobody beat, or ``untimed``; empty where the problem could not be judged."""
+    winner: Winner | None = None
+    """``None`` where a baseline stays that is no file."""
+    speedups: dict[str, Interval] = {}
+    """Of the winner, by the baseline's name, and ``best``."""
+    wall_seconds: float = 0.0
+    device_seconds: float = 0.0
+    """In which the device worked for this problem in timed or checked calls."""
+    failure: str = ""
+    """One line, where the problem could not be judged."""
+
+    @property
+    def title(self) -> str:
+        return f"level{self.level}/{self.name}"
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        return self.level, self.number, self.name
+
+
+class SuiteResults(Record):
+    """The file."""
+
+    schema_version: Literal["kernelwright.suite/1"] = Field(default=SUITE_SCHEMA, alias="schema")
+    heads: tuple[Head, ...]
+    problems: tuple[ProblemRecord, ...] = ()
+    """By level and number."""

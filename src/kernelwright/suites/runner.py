@@ -1,0 +1,176 @@
+"""A suite from its first problem to its last: processes side by side, one results file, written after each problem."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelwright.judge import JudgeSettings
+from kernelwright.judge.gate import seconds_in_use, uses
+from kernelwright.schema import RunSettings
+from kernelwright.store import Store
+from kernelwright.suites import file, recording
+from kernelwright.suites.children import Child
+from kernelwright.suites.kernelbench import Found
+from kernelwright.suites.records import ProblemRecord, Sitting, SuiteResults
+from kernelwright.swarm.interrupts import uninterrupted
+
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One problem is done."""
+
+    record: ProblemRecord
+    done: int
+    """Problems finished in this sitting."""
+    of: int
+    seconds_left: float
+    """Estimated from what the others took."""
+    again: bool
+    """It could not be judged beside others, and will be tried alone."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done, and how."""
+
+    plan: Sequence[Found]
+    results: SuiteResults
+    """What there is already; ``head`` is one of its heads, whose last sitting is this one."""
+    head: int
+    out: Path
+    at_once: int
+    unsafe: bool = False
+    time_limit: float | None = None
+    """Seconds after which no further problem begins."""
+
+
+def default_at_once(platform: str) -> int:
+    """On the CPU, problems side by side would disturb each other; on a GPU a few keep it busy."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if platform == "cpu" else max(1, min(4, cores // 3))
+
+
+class Runner:
+    """``run`` works through the plan. What is done stays in the file, whatever ends it."""
+
+    def __init__(self, work: Work, store: Store, said: Callable[[Progress], None]) -> None:
+        self.work = work
+        self.results = work.results
+        self._store = store
+        self._said = said
+        self._folder = Path(tempfile.mkdtemp(prefix="kernelwright-suite-"))
+        self._children: list[Child] = []
+        self._started = 0
+        self._finished = 0
+        self._began = time.monotonic()
+
+    def run(self) -> list[Found]:
+        """The problems that were left for want of time. Raises ``KeyboardInterrupt``, and ``SuiteError`` where the
+        results cannot be written.
+        """
+        again: list[Found] = []
+        try:
+            left = self._all(deque(self.work.plan), self.work.at_once, again)
+            # what failed beside others may have wanted the memory that they had
+            return left + self._all(deque(again), 1, None)
+        finally:
+            self._stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _all(self, queue: deque[Found], at_once: int, again: list[Found] | None) -> list[Found]:
+        while True:
+            while queue and len(self._children) < at_once and not self._late():
+                self._begin(queue.popleft())
+            if not self._children:
+                if not queue or self._late():
+                    return list(queue)
+                continue
+            ended = [child for child in self._children if child.ended]
+            for child in ended:
+                self._take(child, again, len(queue))
+            if not ended:
+                time.sleep(POLL_SECONDS)
+
+    def _late(self) -> bool:
+        return self.work.time_limit is not None and time.monotonic() - self._began >= self.work.time_limit
+
+    def _begin(self, found: Found) -> None:
+        if found.failure:
+            self._keep(recording.not_judged(found, found.failure))
+            return
+        settings = self.results.heads[self.work.head].settings
+        run = RunSettings(
+            problem=found.problem,
+            target=settings.target,
+            authors=settings.authors,
+            budget=settings.budget,
+            precision=settings.precision,
+            platform=settings.platform,
+        )
+        side_by_side = self.work.at_once
+        judge = JudgeSettings(baselines=settings.baselines, gate=str(self._folder / "gate"))
+        # building a baseline waits for the others' timing
+        judge = judge.model_copy(update={"baseline_time_limit": judge.baseline_time_limit * side_by_side})
+        self._started += 1
+        threads = max(1, (os.cpu_count() or 1) // side_by_side)
+        folder = self._folder / str(self._started)
+        self._children.append(Child(found, run, judge, folder, unsafe=self.work.unsafe, threads=threads))
+        if len(self._children) > 1:
+            for child in self._children:
+                child.in_company = True
+
+    def _take(self, child: Child, again: list[Found] | None, queued: int) -> None:
+        self._children.remove(child)
+        record = child.record()
+        once_more = again is not None and bool(record.failure) and child.in_company
+        if again is not None and once_more:
+            again.append(child.found)
+        with uninterrupted():
+            self._keep(child.keep(record, self._store), queued, once_more=once_more)
+
+    def _keep(self, record: ProblemRecord, queued: int = 0, *, once_more: bool = False) -> None:
+        """Into the file, in the place of an earlier record of the same problem and place."""
+        heads = list(self.results.heads)
+        head = heads[self.work.head]
+        record = record.model_copy(update={"head": self.work.head})
+        rest = (r for r in self.results.problems if (r.key, heads[r.head].place) != (record.key, head.place))
+        problems = tuple(sorted((*rest, record), key=lambda r: (r.key, r.head)))
+        self._finished += not once_more
+        heads[self.work.head] = head.model_copy(
+            update={"sittings": (*head.sittings[:-1], self._sitting(head.sittings[-1]))}
+        )
+        self.results = SuiteResults(heads=tuple(heads), problems=problems)
+        file.write(self.work.out, self.results)
+        elapsed, left = time.monotonic() - self._began, len(self.work.plan) - self._finished
+        estimate = elapsed / max(1, self._finished) * left
+        self._said(Progress(record, self._finished, len(self.work.plan), estimate, once_more))
+
+    def _sitting(self, so_far: Sitting) -> Sitting:
+        return so_far.model_copy(
+            update={
+                "problems": self._finished,
+                "wall_seconds": time.monotonic() - self._began,
+                "device_seconds": seconds_in_use(uses(self._folder / "gate")),
+            }
+        )
+
+    def _stop(self) -> None:
+        for child in self._children:
+            child.ask_to_stop()
+        for child in self._children:
+            child.stop()
+        if self._children:
+            print(
+                f"kernelwright: {len(self._children)} problems under way were stopped and are not in the results: "
+                + ", ".join(child.found.title for child in self._children),
+                file=sys.stderr,
+            )
+        self._children.clear()

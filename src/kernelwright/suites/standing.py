@@ -1,0 +1,58 @@
+"""What one problem's record counts for, before anything is summed up."""
+
+from dataclasses import dataclass
+
+from kernelwright.schema import Status
+from kernelwright.suites.recording import against_each
+from kernelwright.suites.records import BEST, AttemptShort, ProblemRecord
+
+STAYS = 1.0
+"""The speed-up of a problem where no candidate won: the module stays as it is."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One problem against one baseline. Speed-ups are the baseline's time over the candidate's."""
+
+    record: ProblemRecord
+    correct: bool
+    """Whether the run has a correct candidate."""
+    candidate: float | None
+    """The speed-up of the run's candidate: its winner, or, where none won, the correct one that is fastest against
+    eager. ``None`` where there is none, or none was timed against this baseline."""
+    kept: float
+    """The speed-up that the user keeps: the winner's; ``STAYS`` where no candidate won."""
+
+
+def standing(record: ProblemRecord, baseline: str) -> Standing | None:
+    """``None`` where the problem was judged and this baseline could not be built or timed: nothing to compare with."""
+    if not record.failure and not _timed(record, baseline):
+        return None
+    correct = [attempt for attempt in record.attempts if attempt.status is Status.CORRECT]
+    won = record.speedups.get(baseline)
+    if won is not None:
+        return Standing(record, bool(correct), won.median, won.median)
+    fastest = max(correct, key=_against_eager, default=None)
+    found = against_each(fastest.speedup, record.baselines).get(baseline) if fastest is not None else None
+    return Standing(record, bool(correct), found.median if found is not None else None, STAYS)
+
+
+def limit_share(record: ProblemRecord) -> float | None:
+    """The larger share of the two limits that the winner reached; a candidate with less work has only one of bytes.
+
+    Where a baseline stays, nothing is known.
+    """
+    winner = record.winner
+    if winner is None:
+        return None
+    shares = [winner.byte_share, None if winner.less_work else winner.work_share]
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _timed(record: ProblemRecord, baseline: str) -> bool:
+    timed = {b.name for b in record.baselines if b.ms is not None}
+    return bool(timed) if baseline == BEST else baseline in timed
+
+
+def _against_eager(attempt: AttemptShort) -> float:
+    return attempt.speedup.eager.median if attempt.speedup.eager is not None else 0.0
