@@ -60,14 +60,14 @@ def baselines(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def against(names: Sequence[str]) -> tuple[str, ...]:
+    """Nothing where nothing was named."""
     from kernelwright.judge.settings import BASELINES
     from kernelwright.suites.records import BEST
-    from kernelwright.suites.scores import AGAINST
 
     for name in names:
         if name not in (*BASELINES, BEST):
             fail(f"nothing called {name!r} to score against: there are {', '.join((*BASELINES, BEST))}")
-    return tuple(dict.fromkeys(names)) or AGAINST
+    return tuple(dict.fromkeys(names))
 
 
 def time_limit(text: str | None) -> float | None:

@@ -17,6 +17,8 @@ from kernelwright.suites.child import GRACE_SECONDS, Job
 from kernelwright.suites.kernelbench import Found
 from kernelwright.suites.records import ProblemRecord
 
+PROGRAM = "kernelwright.suites.child"
+
 
 class Child:
     """One problem, under way from the moment on that this is made. ``folder`` is its own."""
@@ -42,7 +44,7 @@ class Child:
             result=str(folder / "record.json"),
         )
         (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "kernelwright.suites.child", str(folder / "job.json"), str(os.getpid())]
+        command = [sys.executable, "-m", PROGRAM, str(folder / "job.json"), str(os.getpid())]
         environment = {"TORCHINDUCTOR_COMPILE_THREADS": str(threads)} | os.environ
         with (folder / "log").open("wb") as log:  # a session of its own: Ctrl-C comes to the parent alone
             self._process = subprocess.Popen(
@@ -70,13 +72,16 @@ class Child:
 
     def keep(self, record: ProblemRecord, store: Store) -> ProblemRecord:
         """Carry its run over to the user's store; the record with the run's id there, or without one."""
-        if not record.run:
-            return record
+        return record.model_copy(update={"run": self.rescue(store)})
+
+    def rescue(self, store: Store) -> str:
+        """Carry over what there is of its run, once it has ended: answers of models were paid for. The new id."""
+        made = self._folder / "store"
         try:
-            return record.model_copy(update={"run": keeping.carry_over(self._folder / "store", record.run, store)})
+            return keeping.carry_over(made, store) if made.exists() else ""
         except StoreError as error:
-            print(f"kernelwright: the run of {record.title} is not in the store: {error}", file=sys.stderr)
-            return record.model_copy(update={"run": ""})
+            print(f"kernelwright: the run of {self.found.title} is not in the store: {error}", file=sys.stderr)
+            return ""
 
     def ask_to_stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):

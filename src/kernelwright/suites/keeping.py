@@ -11,15 +11,18 @@ from kernelwright.schema import RunState
 from kernelwright.store import Store
 
 
-def carry_over(folder: Path, run_id: str, store: Store) -> str:
-    """Copy a run with its attempts, calls of models and advice; the id that it has in ``store``.
+def carry_over(folder: Path, store: Store) -> str:
+    """Copy the run in ``folder`` with its attempts, calls of models and advice; the id that it has in ``store``.
 
-    Raises ``StoreError``.
+    Empty where there is none. One that was ended early can be resumed there. Raises ``StoreError``.
     """
     with Store.open(folder) as made:
-        run, attempts = made.run(run_id), made.attempts(run_id)
-        exchanges = made.exchanges(run_id)
-        advice = [found for attempt in attempts if (found := made.advice(run_id, attempt.number)) is not None]
+        runs = made.runs()
+        if not runs:
+            return ""
+        run = runs[0]
+        attempts, exchanges = made.attempts(run.id), made.exchanges(run.id)
+        advice = [found for attempt in attempts if (found := made.advice(run.id, attempt.number)) is not None]
     kept = store.create_run(run.settings).id
     for exchange in exchanges:
         store.add_exchange(kept, exchange)

@@ -12,6 +12,7 @@ def of_run(found: Found, run: Run, attempts: Sequence[Attempt]) -> ProblemRecord
     """Everything but the time that it took."""
     outcome = run.outcome or Outcome(winner="eager")
     won = next((attempt for attempt in attempts if attempt.number == outcome.attempt), None)
+    floors = next((attempt.verdict.limits for attempt in attempts if attempt.verdict.limits is not None), None)
     return ProblemRecord(
         level=found.level,
         number=found.number,
@@ -24,6 +25,8 @@ def of_run(found: Found, run: Run, attempts: Sequence[Attempt]) -> ProblemRecord
         attempts=tuple(map(_short, attempts)),
         stays=outcome.winner,
         winner=None if won is None else _winner(won),
+        byte_floor_ms=floors.byte_floor_ms if floors else None,
+        work_floor_ms=floors.work_floor_ms if floors else None,
         speedups={} if won is None else against_each(won.verdict.speedup, outcome.baselines),
     )
 
@@ -96,7 +99,5 @@ def _winner(attempt: Attempt) -> Winner | None:
         digest=candidate.digest,
         source=candidate.source,
         ms=attempt.verdict.timing.candidate_ms if attempt.verdict.timing else None,
-        byte_share=limits.byte_share if limits else None,
-        work_share=limits.work_share if limits else None,
         less_work=limits.less_work if limits else False,
     )

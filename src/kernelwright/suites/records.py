@@ -103,9 +103,9 @@ class Winner(Record):
     digest: str
     source: str
     ms: Interval | None = None
-    byte_share: float | None = None
-    work_share: float | None = None
+    """A call, milliseconds."""
     less_work: bool = False
+    """It is faster than a program could be that does the reference's own work: algebra."""
 
 
 class ProblemRecord(Record):
@@ -132,6 +132,10 @@ class ProblemRecord(Record):
     """``None`` where a baseline stays that is no file."""
     speedups: dict[str, Interval] = {}
     """Of the winner, by the baseline's name, and ``best``."""
+    byte_floor_ms: float | None = None
+    """What this device needs to move inputs, weights and outputs once; ``None`` where no candidate was timed."""
+    work_floor_ms: float | None = None
+    """What it needs for the reference's FLOPs."""
     wall_seconds: float = 0.0
     device_seconds: float = 0.0
     """In which the device worked for this problem in timed or checked calls."""

@@ -167,10 +167,7 @@ class Runner:
             child.ask_to_stop()
         for child in self._children:
             child.stop()
-        if self._children:
-            print(
-                f"kernelwright: {len(self._children)} problems under way were stopped and are not in the results: "
-                + ", ".join(child.found.title for child in self._children),
-                file=sys.stderr,
-            )
+            run = child.rescue(self._store)
+            kept = f", run {run} is stored" if run else ""
+            print(f"kernelwright: {child.found.title} was stopped and is not in the results{kept}", file=sys.stderr)
         self._children.clear()

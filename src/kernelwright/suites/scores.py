@@ -16,7 +16,7 @@ from pydantic import Field
 from kernelwright.schema import Interval, Record
 from kernelwright.suites.kernelbench import SuiteError
 from kernelwright.suites.records import BEST, Head, ProblemRecord, SuiteResults
-from kernelwright.suites.standing import Standing, limit_share, standing
+from kernelwright.suites.standing import Standing, limit_shares, standing
 
 THRESHOLDS = (0.0, 0.8, 1.0, 1.5, 2.0)
 AGAINST = ("eager", "compile", "compile-max-autotune", BEST)
@@ -67,9 +67,9 @@ class GroupScore(Record):
     """Problems that end with a candidate, ``torch.compile`` written down as one included."""
     against: tuple[AgainstScore, ...]
     byte_share: float | None
-    """Median over winners: the time to move inputs, weights and outputs once, over the winner's."""
+    """Median: the time to move inputs, weights and outputs once, over the time of what the run ended with."""
     work_share: float | None
-    """Median over winners: the time for the reference's FLOPs, over the winner's."""
+    """Median: the time for the reference's FLOPs, over the time of what the run ended with."""
 
 
 class HoldsBack(Record):
@@ -81,7 +81,7 @@ class HoldsBack(Record):
     winner: str
     """Author and title, or the baseline that stays, or why the problem could not be judged."""
     limit_share: float | None
-    """The larger share of the two limits that the winner reached; ``None`` where a baseline stays."""
+    """The larger share of the two limits that was reached; of work only where it is not less than the reference's."""
 
 
 class PlaceScore(Record):
@@ -111,11 +111,16 @@ class SuiteScore(Record):
         return json.loads(self.model_dump_json(by_alias=True))
 
 
-def score(results: SuiteResults, against: Sequence[str] = AGAINST) -> SuiteScore:
-    """Raises ``SuiteError`` where the file holds no problem."""
+def score(results: SuiteResults, against: Sequence[str] = ()) -> SuiteScore:
+    """``against``: names of baselines, ``best`` among them; by default those of ``AGAINST`` that were asked for.
+
+    Raises ``SuiteError`` where the file holds no problem.
+    """
     if not results.problems:
         raise SuiteError("there are no problems in these results yet")
     settings = results.heads[0].settings
+    measured = {name for head in results.heads for name in head.settings.baselines}
+    against = against or tuple(name for name in AGAINST if name in measured or name == BEST)
     places = list(dict.fromkeys(results.heads[record.head].place for record in results.problems))
     scores: list[PlaceScore] = []
     for place in sorted(places):
@@ -172,17 +177,17 @@ def _place(records: Sequence[ProblemRecord], heads: Sequence[Head], against: Seq
 
 
 def _group(name: str, records: Sequence[ProblemRecord], against: Sequence[str], *, degenerate: bool) -> GroupScore:
-    winners = [record.winner for record in records if record.winner is not None]
+    shares = [limit_shares(record) for record in records]
     return GroupScore(
         group=name,
         degenerate=degenerate,
         problems=len(records),
         judged=sum(not record.failure for record in records),
         correct=sum(any(a.status == "correct" for a in record.attempts) for record in records),
-        won=len(winners),
+        won=sum(record.winner is not None for record in records),
         against=tuple(_against(records, baseline) for baseline in against),
-        byte_share=_median(winner.byte_share for winner in winners),
-        work_share=_median(winner.work_share for winner in winners),
+        byte_share=_median(share.of_bytes for share in shares),
+        work_share=_median(share.of_work for share in shares),
     )
 
 
@@ -204,13 +209,13 @@ def _against(records: Sequence[ProblemRecord], baseline: str) -> AgainstScore:
 def _holding_back(records: Iterable[ProblemRecord]) -> tuple[HoldsBack, ...]:
     """The lowest first; of equals those farthest from their limit, as far as that is known."""
     found = [s for record in records if (s := standing(record, BEST)) is not None]
-    found.sort(key=lambda s: (s.kept, limit_share(s.record) or 0.0, s.record.key))
+    found.sort(key=lambda s: (s.kept, limit_shares(s.record).larger or 0.0, s.record.key))
     return tuple(
         HoldsBack(
             problem=s.record.title,
             speedup=s.kept,
             winner=_winner(s.record),
-            limit_share=limit_share(s.record),
+            limit_share=limit_shares(s.record).larger,
         )
         for s in found[:HOLDING_BACK]
     )

@@ -37,16 +37,33 @@ def standing(record: ProblemRecord, baseline: str) -> Standing | None:
     return Standing(record, bool(correct), found.median if found is not None else None, STAYS)
 
 
-def limit_share(record: ProblemRecord) -> float | None:
-    """The larger share of the two limits that the winner reached; a candidate with less work has only one of bytes.
+@dataclass(frozen=True)
+class Shares:
+    """Of the two hardware limits, what was reached by what the run ended with: its winner, or the baseline that stays.
 
-    Where a baseline stays, nothing is known.
+    ``None`` where a floor or the time is not known.
     """
-    winner = record.winner
-    if winner is None:
-        return None
-    shares = [winner.byte_share, None if winner.less_work else winner.work_share]
-    return max((share for share in shares if share is not None), default=None)
+
+    of_bytes: float | None
+    of_work: float | None
+    less_work: bool
+
+    @property
+    def larger(self) -> float | None:
+        """Whose work is less than the reference's is held against the bytes alone."""
+        known = [share for share in (self.of_bytes, None if self.less_work else self.of_work) if share is not None]
+        return max(known, default=None)
+
+
+def limit_shares(record: ProblemRecord) -> Shares:
+    stays = next((baseline.ms for baseline in record.baselines if baseline.name == record.stays), None)
+    ms = record.winner.ms if record.winner is not None else stays
+
+    def share(floor: float | None) -> float | None:
+        return floor / ms.median if floor and ms is not None else None
+
+    less_work = record.winner is not None and record.winner.less_work
+    return Shares(share(record.byte_floor_ms), share(record.work_floor_ms), less_work)
 
 
 def _timed(record: ProblemRecord, baseline: str) -> bool:

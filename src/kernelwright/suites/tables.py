@@ -28,10 +28,22 @@ class Sheet:
 
 def sheets(score: SuiteScore) -> list[Sheet]:
     found: list[Sheet] = []
-    for place in score.places:
+    for whole in score.places:
+        place = whole.model_copy(update={"groups": _worth_a_row(whole.groups)})
         where = f"{score.suite}, {place.device}, torch {place.torch}, precision {score.precision}"
         found += [_problems(place, where), _speedups(place), _fast(place), _holding_back(place)]
     return found
+
+
+def _worth_a_row(groups: Sequence[GroupScore]) -> tuple[GroupScore, ...]:
+    """Without a single level, which is all of them, and without groups from which nothing was left out."""
+    levels = {group.group for group in groups} - {"all"}
+    whole = {group.group: group.problems for group in groups if group.degenerate}
+    return tuple(
+        group
+        for group in groups
+        if (group.group == "all" or len(levels) > 1) and (group.degenerate or group.problems != whole[group.group])
+    )
 
 
 def markdown(score: SuiteScore) -> str:
