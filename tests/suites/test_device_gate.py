@@ -8,13 +8,18 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from suite_kit import RELU
 
+from kernelwright import platforms
+from kernelwright.judge import JudgeSession, JudgeSettings
 from kernelwright.judge.gate import DeviceGate, OpenGate, Use, gate_at, seconds_in_use, uses
+from kernelwright.judge.nursery import Worker
+from kernelwright.schema import Candidate, Problem
 
 # Comes in again and again and writes down what it sees of the others through a file that all of them append to.
 VISITOR = """
@@ -201,6 +206,63 @@ def test_where_there_is_no_gate_nobody_waits() -> None:
     with gate.alone(), gate_at(None).alone(), gate.shared():
         gate.used(1.0)
     assert gate.waited == 0.0
+
+
+class Busy(OpenGate):
+    """Somebody else has been inside for a long time."""
+
+    seconds = 0.0
+
+    @property
+    def waited(self) -> float:
+        return self.seconds
+
+
+class Answers:
+    """A channel on which everything is answered at once."""
+
+    def __init__(self) -> None:
+        self.patience: list[float] = []
+
+    def send(self, message: dict[str, Any], _fds: tuple[int, ...]) -> None:
+        self._number = message["id"]
+
+    def receive(self, patience: float) -> tuple[dict[str, Any], list[int]]:
+        self.patience.append(patience)
+        return {"id": self._number}, []
+
+
+def test_waiting_for_the_device_is_not_a_candidate_s_time() -> None:
+    gate, channel = Busy(), Answers()
+    worker = Worker(cast(Any, None), 1, cast(Any, channel), cast(Any, None), gate)
+    worker.extend(10.0)
+    gate.seconds = 300.0
+    worker.ask("run")
+    worker.extend(10.0)
+    worker.ask("run")
+    first, second = channel.patience
+    assert 300.0 < first <= 310.0
+    assert 5.0 < second <= 10.0
+
+
+@pytest.mark.slow
+def test_a_judge_at_the_gate(tmp_path: Path) -> None:
+    """It judges as always, waits while another one is alone, and says how long it used the device."""
+    problem = Problem(name="relu", format="kernelbench", source=RELU)
+    candidate = Candidate(source=RELU.replace("Model", "ModelNew"), author="test")
+    settings = JudgeSettings(baselines=("eager",), timing_budget=1.0, gate=str(tmp_path))
+    alone = start(STAYS, tmp_path, "alone")
+    assert said(alone) == "inside"
+    threading.Timer(6.0, alone.kill).start()
+    with JudgeSession(problem, platforms.get("cpu"), settings) as session:
+        verdict = session.judge(candidate, trusted=True)
+    alone.communicate()
+    assert verdict.ok, verdict.feedback
+    assert verdict.timing is not None
+    used = seconds_in_use(uses(tmp_path, os.getpid()))
+    assert 0.5 < used < verdict.seconds["total"]
+    with DeviceGate(tmp_path).alone():
+        pass
 
 
 intervals = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda x: (float(x[0]), float(sum(x)))))

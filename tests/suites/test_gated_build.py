@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -104,3 +105,26 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     assert can_enter(DeviceGate(tmp_path), "alone", 10.0)
     time.sleep(gated.LINGER_SECONDS * 2)
     assert can_enter(DeviceGate(tmp_path), "alone", 10.0)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_autotuning_on_a_gpu_is_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))  # else there is nothing left to tune
+    torch._dynamo.reset()
+    entered: list[str] = []
+
+    class Watched(DeviceGate):
+        def enter(self, how: Literal["shared", "alone"]) -> int:
+            entered.append(how)
+            return super().enter(how)
+
+    gate = Watched(tmp_path / "gate")
+    model, x = torch.nn.Linear(1024, 1024, device="cuda"), torch.randn(1024, 1024, device="cuda")
+    call = baselines.build("compile-max-autotune", model, (x,), "cuda", FirstCall(gate, compiles=True))
+    assert entered[0] == "shared"
+    assert "alone" in entered
+    assert entered.count("alone") < 20, "benchmarks that follow each other keep the device"
+    assert can_enter(gate, "alone", 10.0)
+    with torch.no_grad():
+        torch.testing.assert_close(call(x), model(x), rtol=1e-3, atol=1e-3)
