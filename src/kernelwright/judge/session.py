@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import time
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ from kernelwright.schema import (
     Profile,
     Speedup,
     Status,
+    Target,
     Timing,
     Verdict,
 )
@@ -203,7 +205,8 @@ class JudgeSession:
             costs=self._problem_costs,
             limits=self._device_limits,
         )
-        with self._gate.alone():
+        counted = candidate.target is Target.METAL and self.platform.name != "mps"
+        with nullcontext() if counted else self._gate.alone():
             return profiler.profile(candidate, kit)
 
     def _spawn(self, trusted: bool, *, counters: bool = False) -> Worker:
