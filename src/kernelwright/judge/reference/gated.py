@@ -2,7 +2,8 @@
 
 All three happen inside the first call of a compiled module. TorchDynamo says when it compiles
 (``torch._dynamo.callback``), and every benchmark of TorchInductor's autotuning goes through one object
-(``torch._inductor.runtime.benchmarking.benchmarker``); tests/suites/test_gated_build.py looks whether torch has both.
+(``torch._inductor.runtime.benchmarking.benchmarker``). torch 2.9, 2.11 and 2.13 have both;
+tests/suites/test_gated_build.py looks whether the one that is installed has.
 """
 
 import fcntl
