@@ -78,7 +78,8 @@ def run(
     if again and not resume:
         fail("--again repeats what a file says could not be judged: it needs --resume")
     device = given.platform(platform)
-    authors = given.authors([*(author or ()), *(swarm_options.members(swarm) if swarm is not None else ())], language)
+    names = [*(author or ()), *(swarm_options.members(swarm) if swarm is not None else ())]
+    authors = given.authors(names, language, device.name)
     settings = SuiteSettings(
         suite=name, authors=authors, target=language, budget=spend, precision=rule, platform=device.name,
         baselines=measured,
