@@ -39,7 +39,9 @@ def test_by_hand() -> None:
     eager = against(everything, "eager")
     assert shares(eager) == {0.0: 0.5, 0.8: 0.5, 1.0: 0.5, 1.5: 0.25, 2.0: 0.25}  # 1.5 is not faster than 1.5 ×
     assert eager.geometric_mean is not None
-    assert eager.geometric_mean.median == pytest.approx(8 ** (1 / 4))
+    assert eager.geometric_mean.median == pytest.approx(
+        (8.0 * 2.0 * 2.0 * 1.0) ** (1 / 4)
+    )  # where torch.compile stays, it counts
     assert eager.geometric_mean_correct is not None
     assert eager.geometric_mean_correct.median == pytest.approx(math.sqrt(8.0 * 1.5))
     best = against(everything, "best")

@@ -43,7 +43,7 @@ class AgainstScore(Record):
     """Judged, but this baseline could not be built or timed."""
     fast_p: tuple[FastP, ...]
     geometric_mean: Interval | None
-    """Of what the user keeps, over all: 1.0 where no candidate won, since the module stays as it is."""
+    """Of what the user keeps, over all: where no candidate won, the baseline that stays counts as it is."""
     geometric_mean_correct: Interval | None
     """Of the candidates themselves, over the problems with a correct one that was timed, slower ones too."""
     median: float | None

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from kernelwright.schema import Status
+from kernelwright.schema import BaselineTiming, Status
 from kernelwright.suites.recording import against_each
 from kernelwright.suites.records import BEST, AttemptShort, ProblemRecord
 
 STAYS = 1.0
-"""The speed-up of a problem where no candidate won: the module stays as it is."""
+"""The speed-up of a problem that could not be judged, or in which nothing was timed: the module stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Standing:
     """The speed-up of the run's candidate: its winner, or, where none won, the correct one that is fastest against
     eager. ``None`` where there is none, or none was timed against this baseline."""
     kept: float
-    """The speed-up that the user keeps: the winner's; ``STAYS`` where no candidate won."""
+    """The speed-up that the user keeps: the winner's; where no candidate won, that of the baseline that stays."""
 
 
 def standing(record: ProblemRecord, baseline: str) -> Standing | None:
@@ -34,7 +34,21 @@ def standing(record: ProblemRecord, baseline: str) -> Standing | None:
         return Standing(record, bool(correct), won.median, won.median)
     fastest = max(correct, key=_against_eager, default=None)
     found = against_each(fastest.speedup, record.baselines).get(baseline) if fastest is not None else None
-    return Standing(record, bool(correct), found.median if found is not None else None, STAYS)
+    kept = _of_what_stays(record, baseline)
+    return Standing(record, bool(correct), found.median if found is not None else None, kept)
+
+
+def _of_what_stays(record: ProblemRecord, baseline: str) -> float:
+    """The baseline that stays is the fastest, or eager where none is faster beyond noise; both count as they are."""
+    timed = {b.name: b for b in record.baselines if b.ms is not None}
+    if record.stays not in timed or baseline == BEST:
+        return STAYS
+    stays, other = (1.0 if name == "eager" else _vs_eager(timed[name]) for name in (record.stays, baseline))
+    return stays / other
+
+
+def _vs_eager(baseline: BaselineTiming) -> float:
+    return baseline.vs_eager.median if baseline.vs_eager is not None else 1.0
 
 
 @dataclass(frozen=True)
