@@ -3,6 +3,7 @@
 import importlib.util
 import linecache
 import os
+import re
 import sys
 import time
 import traceback
@@ -23,6 +24,7 @@ from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevi
 from kernelwright.problems.structure import flatten, map_leaves, unflatten
 
 MAX_TEXT = 20_000
+MAX_CAUSES = 4
 MAX_ARTIFACT = 400_000
 LATE_BYTES = 1 << 30
 """Inputs beyond this size are not laid out a second time."""
@@ -35,12 +37,27 @@ def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
         if frame.filename == source_name:
             line = frame.lineno
     text = "".join(traceback.format_exception(error, limit=-6))
+    causes: list[str] = []
+    cause = error.__cause__
+    while cause is not None and len(causes) < MAX_CAUSES:
+        causes.append(_shortened(str(cause)))
+        cause = cause.__cause__
     return {
         "type": type(error).__name__,
-        "message": str(error)[-MAX_TEXT:],
+        "message": _shortened(str(error)),
+        "causes": causes,
         "traceback": text[-MAX_TEXT:],
         "line": line,
     }
+
+
+def _shortened(text: str) -> str:
+    """At most ``MAX_TEXT`` characters of a message: its end, or all that fits from a compiler's first error on."""
+    if len(text) <= MAX_TEXT:
+        return text
+    first = re.search(r"^.*\berror\s*:", text, re.MULTILINE)
+    begin = min(first.start() if first else len(text), len(text) - MAX_TEXT)
+    return text[begin : begin + MAX_TEXT]
 
 
 def describe_tensors(value: Any, inputs: Any, device: Device) -> list[dict[str, Any]]:
