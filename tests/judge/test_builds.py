@@ -306,7 +306,7 @@ def test_another_machine_gets_another_key(monkeypatch):
 
     keys = [key(), key(device="b"), key(platform="cuda")]
     assert keys[0] == key()
-    monkeypatch.setenv("CUDA_HOME", "/opt/another")
+    monkeypatch.setattr(builds.cuda_toolkit, "home", lambda given=None: Path("/opt/another"))
     keys.append(key())
     monkeypatch.setattr(builds, "_package", lambda name: "another version")
     keys.append(key())

@@ -39,6 +39,7 @@ from kernelwright.home import home
 from kernelwright.judge.files import anonymous_file, seal, write_all
 from kernelwright.judge.isolation import NoSandbox, Sandbox
 from kernelwright.judge.worker import built
+from kernelwright.platforms import cuda_toolkit
 from kernelwright.platforms.cpu_facts import model_name
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def machine_key(platform_name: str, device: str, sandbox: Sandbox) -> str:
         sandbox.kind.value,
         sandbox.scratch(folder()),
         *(_package(name) for name in ("torch", "triton", "kernelwright")),
-        *(_compiler(name) for name in (os.environ.get("CXX", "c++"), "cc", "nvcc")),
-        os.environ.get("CUDA_HOME", ""),
+        *(_compiler(name) for name in (os.environ.get("CXX", "c++"), "cc", str(cuda_toolkit.nvcc() or ""))),
+        str(cuda_toolkit.home()),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

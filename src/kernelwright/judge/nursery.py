@@ -22,6 +22,7 @@ from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.isolation import NoSandbox, Sandbox, cell_layers
 from kernelwright.judge.worker.built import CACHES
+from kernelwright.platforms import cuda_toolkit
 from kernelwright.schema import IsolationLayer, Status
 
 START_SECONDS = 120.0
@@ -48,6 +49,7 @@ def worker_environment(scratch: str) -> dict[str, str]:
     environment.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     # the environment's own programs (ninja among them) come first, as they do in an activated environment
     environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment['PATH']}"
+    environment |= cuda_toolkit.environment(environment)
     return environment | {
         "HOME": scratch,
         "TMPDIR": scratch,
