@@ -62,6 +62,8 @@ def worker_environment(scratch: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and Path(p).is_dir()),
         **{variable: f"{scratch}/{folder}" for variable, folder in CACHES.items()},
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        # they lie outside of every cache: each process would make them, which takes longer than its few kernels save
+        "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
     }
 
 
