@@ -164,23 +164,25 @@ class _Held:
 
 def _checked_copy(entry: Path) -> int | None:
     """A sealed copy of an entry's content; ``None`` where there is none. A damaged one is removed."""
+    begin, offset, seen = hashlib.sha256().digest_size, 0, hashlib.sha256()
     try:
-        with entry.open("rb") as file:
-            expected = file.read(hashlib.sha256().digest_size)
-            copy, seen, offset = anonymous_file("builds"), hashlib.sha256(), 0
+        with entry.open("rb") as file, contextlib.ExitStack() as unfinished:
+            copy = anonymous_file("builds")
+            unfinished.callback(os.close, copy)
+            expected = file.read(begin)
             while part := file.read(_CHUNK):
                 write_all(copy, part, offset)
                 seen.update(part)
                 offset += len(part)
-        if seen.digest() != expected:
-            os.close(copy)
-            entry.unlink(missing_ok=True)
-            return None
-        os.utime(entry)
+            if seen.digest() != expected:
+                entry.unlink(missing_ok=True)
+                return None
+            seal(copy)
+            os.utime(entry)
+            unfinished.pop_all()
+            return copy
     except OSError:
         return None
-    seal(copy)
-    return copy
 
 
 def _write(entry: Path, fd: int) -> None:
