@@ -297,6 +297,8 @@ def test_a_place_to_build_in_belongs_to_one_process_at_a_time(place):
 def test_where_nothing_can_be_written_nothing_is_kept(place, monkeypatch):
     monkeypatch.setenv("KERNELWRIGHT_HOME", "/proc/nowhere")
     assert builds.kept_builds("digest", "key", NoSandbox()) is None
+    monkeypatch.setenv("KERNELWRIGHT_HOME", str(place / "with a space"))
+    assert builds.kept_builds("digest", "key", NoSandbox()) is None
     assert builds.kept_builds("digest", "key", seatbelt.Seatbelt()) is None
 
 
