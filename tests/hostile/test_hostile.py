@@ -13,6 +13,8 @@ from kernelwright.schema import Isolation, Status
 MOST_ARTIFACTS = 500_000
 """Characters of generated code that a verdict may carry."""
 
+JUDGED_TWICE = ("message_in_a_bottle", "planted_builds")
+
 
 def catalogued(sample: Sample) -> frozenset[str]:
     """The rules that the catalogue says stop it."""
@@ -25,7 +27,7 @@ def cases() -> list[Sample]:
     witnesses = {s.problem: s for s in plain_last}
     untimed = sorted((s for s in hostile() if not s.timing), key=lambda s: (s.problem, s.limit or 0.0, s.name))
     found: list[Sample] = []
-    untimed = [again for s in untimed for again in [s] * (2 if s.name == "message_in_a_bottle" else 1)]
+    untimed = [again for s in untimed for again in [s] * (2 if s.name in JUDGED_TWICE else 1)]
     for (problem, limit), group in groupby(untimed, key=lambda s: (s.problem, s.limit)):
         witness = witnesses[problem]
         found += [*group, replace(witness, limit=limit)]

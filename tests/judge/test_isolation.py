@@ -51,6 +51,29 @@ def test_a_candidate_sees_nothing_of_the_home_directory_or_environment(nursery, 
     assert os.environ["HOME"] not in printed.split() and "['sample.py']" in printed
 
 
+def test_only_what_ends_with_a_candidate_can_be_written_to(nursery):
+    """Every directory that is no part of the system's own, and every mount: the sandbox's own root is one of them."""
+    source = """
+        import os, tempfile
+        mounts = [line.split()[4] for line in open("/proc/self/mountinfo")]
+        places = {"/", "/dev", "/etc", "/run", "/root", "/var", "/home", *mounts}
+        places |= {os.path.dirname(place) for place in mounts}
+        own = {tempfile.gettempdir(), "/dev/shm"}
+        own |= {place for place in places if place == "/proc" or place.startswith("/proc/")}
+        own |= {"/dev/pts"}  # holds terminals, and takes no files
+        print("writable:", sorted(p for p in places - own if os.path.isdir(p) and os.access(p, os.W_OK)))
+        for place in ("/etc", "/dev", "/"):
+            try:
+                open(os.path.join(place, "ld.so.preload"), "w")
+            except OSError as error:
+                print(place, type(error).__name__, error.errno)
+    """
+    reply, printed = run(nursery, source)
+    assert "error" not in reply
+    assert "writable: []" in printed
+    assert printed.count(f"OSError {errno.EROFS}") == 3
+
+
 def test_nothing_survives_from_one_candidate_to_the_next(nursery):
     places = "import os, tempfile; places = [tempfile.gettempdir(), '/dev/shm']; "
     reply, _ = run(nursery, places + "[open(p + '/left', 'w').write('x') for p in places]")

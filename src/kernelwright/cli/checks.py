@@ -66,14 +66,12 @@ def devices() -> tuple[DeviceCheck, ...]:
 
 
 def compilers() -> tuple[Check, ...]:
-    return tuple(
-        _program(name, fix)
-        for name, fix in (
-            ("g++", _system("g++", "xcode-select --install")),
-            ("clang", _system("clang", "xcode-select --install")),
-            ("nvcc", _system("nvidia-cuda-toolkit", "")),
-            ("ninja", "pip install ninja"),
-        )
+    return (
+        _program("g++", _system("g++", "xcode-select --install")),
+        _program("clang", _system("clang", "xcode-select --install")),
+        _nvcc(),
+        _nvrtc(),
+        _program("ninja", "pip install ninja"),
     )
 
 
@@ -132,11 +130,12 @@ def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[
     gpu = Check(name="GPU", available="cuda" in has, detail="no NVIDIA GPU")
     mac = Check(name="Mac", available="mps" in has, detail="no Apple GPU")
     runtime = by_name["metal toolchain"]
+    inline = (by_name["nvcc"], by_name["ninja"], compiler)
     needs: dict[Target, tuple[Check, ...]] = {
         Target.TORCH: (),
         Target.CPP: (compiler, by_name["ninja"]),
         Target.TRITON: (triton,),
-        Target.CUDA: (gpu, by_name["nvcc"], by_name["ninja"]),
+        Target.CUDA: (gpu, *_cuda_builders(by_name["NVRTC"], inline)),
         Target.METAL: (mac if mac.available else runtime,),
     }
     found_targets = {target: _target(target, parts) for target, parts in needs.items()}
@@ -146,7 +145,22 @@ def targets(tools: tuple[Check, ...], packages: tuple[Check, ...], found: tuple[
     if triton.available and not gpu.available:
         note = {"detail": "checked in Triton's interpreter, not timed: no NVIDIA GPU"}
         found_targets[Target.TRITON] = found_targets[Target.TRITON].model_copy(update=note)
+    if found_targets[Target.CUDA].available:
+        note = {"detail": _how_cuda_is_built(by_name["NVRTC"], inline)}
+        found_targets[Target.CUDA] = found_targets[Target.CUDA].model_copy(update=note)
     return tuple(found_targets.values())
+
+
+def _cuda_builders(nvrtc: Check, inline: tuple[Check, ...]) -> tuple[Check, ...]:
+    """What is needed to build CUDA: one of two ways is enough."""
+    return () if nvrtc.available or all(check.available for check in inline) else (nvrtc, *inline)
+
+
+def _how_cuda_is_built(nvrtc: Check, inline: tuple[Check, ...]) -> str:
+    missing = [check for check in inline if not check.available]
+    if missing:
+        return f"through NVRTC; not through load_inline: {missing[0].detail or missing[0].name + ' is missing'}"
+    return "" if nvrtc.available else f"through load_inline; not through NVRTC: {nvrtc.detail}"
 
 
 def providers() -> tuple[Check, ...]:
@@ -194,8 +208,40 @@ def _target(target: Target, needs: tuple[Check, ...]) -> Check:
     )
 
 
-def _program(name: str, fix: str) -> Check:
-    path = shutil.which(name)
+def _nvcc() -> Check:
+    """The toolkit's own, which is what PyTorch starts; one that lies elsewhere on the PATH does not help it."""
+    from kernelwright.platforms import cuda_toolkit
+
+    fix = _system("nvidia-cuda-toolkit", "")
+    found, home = cuda_toolkit.nvcc(), cuda_toolkit.home()
+    if found is not None:
+        return _program("nvcc", fix, str(found))
+    where = "no CUDA toolkit" if home is None else f"no nvcc in {home / 'bin'}"
+    return Check(name="nvcc", available=False, detail=f"{where}: load_inline cannot build CUDA", fix=fix)
+
+
+def _nvrtc() -> Check:
+    """The library that compiles CUDA without a toolkit, tried as candidates have it."""
+    import torch
+
+    from kernelwright.platforms import cuda_toolkit
+
+    cuda = torch.version.cuda
+    if cuda is None:
+        fix = "pip install torch --index-url https://download.pytorch.org/whl/cu130"
+        return Check(name="NVRTC", available=False, detail=f"torch {torch.__version__} was built without CUDA", fix=fix)
+    works, said = cuda_toolkit.nvrtc_trial(cuda)
+    suffix = "-cu12" if cuda.startswith("12.") else ""
+    if not works:
+        return Check(name="NVRTC", available=False, detail=said, fix=f"pip install nvidia-cuda-nvrtc{suffix}")
+    if cuda_toolkit.home() is None:
+        detail = f"{said}, but no CUDA headers, which PyTorch looks for first"
+        return Check(name="NVRTC", available=False, detail=detail, fix=f"pip install nvidia-cuda-runtime{suffix}")
+    return Check(name="NVRTC", available=True, detail=f"{said}, headers in {cuda_toolkit.home()}")
+
+
+def _program(name: str, fix: str, path: str | None = None) -> Check:
+    path = path or shutil.which(name)
     if path is None:
         return Check(name=name, available=False, detail=f"{name} is not on the PATH", fix=fix)
     try:

@@ -138,9 +138,10 @@ class Correctness:
         # named by its content: same-named modules and kernels must never run each other's code
         name = f"candidate_{self.candidate.digest[:16]}"
         mac = self.metal.host if self.metal else None
-        reply, _ = self._ask(
-            "import", "load", source=self.candidate.source, name=name, seed=self.seed, mac=mac, interpret=self.interpret
+        arguments, fds = self.worker.load(
+            self.candidate.source, name=name, seed=self.seed, mac=mac, interpret=self.interpret
         )
+        reply, _ = self._ask("import", "load", fds, **arguments)
         if not reply.get("has_model"):
             raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
 

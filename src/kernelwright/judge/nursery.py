@@ -16,11 +16,14 @@ from types import TracebackType
 from typing import Any
 
 from kernelwright.home import home
+from kernelwright.judge.builds import KeptBuilds
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.gate import Gate, OpenGate
 from kernelwright.judge.isolation import NoSandbox, Sandbox, cell_layers
+from kernelwright.judge.worker.built import CACHES
+from kernelwright.platforms import cuda_toolkit
 from kernelwright.schema import IsolationLayer, Status
 
 START_SECONDS = 120.0
@@ -51,6 +54,7 @@ def worker_environment(scratch: str) -> dict[str, str]:
     environment.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     # the environment's own programs (ninja among them) come first, as they do in an activated environment
     environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment['PATH']}"
+    environment |= cuda_toolkit.environment(environment)
     return environment | {
         "HOME": scratch,
         "TMPDIR": scratch,
@@ -61,10 +65,10 @@ def worker_environment(scratch: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p and Path(p).is_dir()),
-        "TORCHINDUCTOR_CACHE_DIR": f"{scratch}/inductor",
-        "TRITON_CACHE_DIR": f"{scratch}/triton",
-        "TORCH_EXTENSIONS_DIR": f"{scratch}/extensions",
+        **{variable: f"{scratch}/{folder}" for variable, folder in CACHES.items()},
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        # they lie outside of every cache: each process would make them, which takes longer than its few kernels save
+        "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
     }
 
 
@@ -119,6 +123,8 @@ class Worker:
         self._ids = itertools.count(1)
         self._gate = gate
         self._called = False
+        self.builds: KeptBuilds | None = None
+        """What earlier processes of the same candidate compiled, where it is vouched for."""
         self.extend(START_SECONDS)
         self.start_seconds = 0.0
         """How long the judge waited for this process to be there."""
@@ -176,6 +182,17 @@ class Worker:
             os.close(fd)
         return reply
 
+    def load(self, source: str, **arguments: Any) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """The arguments of the request that imports a candidate, and the descriptors that go with it."""
+        builds, fds = self.builds.handed_over() if self.builds is not None else ({}, ())
+        return {"source": source, **arguments, **builds}, fds
+
+    def keep_builds(self) -> None:
+        """What it compiled need not be compiled again. Ask this of a candidate that turned out correct."""
+        if self.builds is not None:
+            with contextlib.suppress(Stopped):  # its verdict is known: a late end of its process changes nothing
+                self.builds.keep(self)
+
     def cpu_seconds(self) -> float:
         """CPU time that all processes of this candidate have used so far, as the warm parent counts it."""
         return float(self._nursery.call({"op": "usage", "cell": self._number})["cpu_seconds"])
@@ -211,6 +228,8 @@ class Worker:
         """End the cell and everything in it."""
         self._channel.close()
         self._nursery.ended(self._number)
+        if self.builds is not None:
+            self.builds.close()
 
 
 class Nursery:

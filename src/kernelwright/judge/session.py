@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kernelwright.judge import source
+from kernelwright.judge.builds import kept_builds, machine_key
 from kernelwright.judge.conduct import ALLOWANCES, Allowance
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
 from kernelwright.judge.feedback import of_success
@@ -92,6 +93,7 @@ class JudgeSession:
         self._reference_operators: tuple[str, ...] | None = None
         self._other_size: DrawPlan | None = None
         self._remembered = Remembered()
+        self._machine_key = ""
 
     # --- the way of a candidate -------------------------------------------------------------------------------------
 
@@ -111,7 +113,7 @@ class JudgeSession:
             remarks = source.read(candidate)
             metal = watch_for(candidate, self.platform.name)
             interpret = interpreted(candidate, self.platform.name)
-            worker = self._spawn(trusted)
+            worker = self._spawn(candidate, trusted)
             correctness = Correctness(
                 candidate, worker, self._reference, self.settings.precision, self._seed, metal, interpret=interpret
             )
@@ -133,6 +135,7 @@ class JudgeSession:
                 worker.extend(OTHER_SIZE_SECONDS)
                 wrong = correctness.on_another_size(self._other_size)
                 fixed = (f"only for the shapes of this problem: {wrong}",) if wrong else ()
+            worker.keep_builds()
         except Stopped as stopped:
             finding = stopped.finding
             timing, speedup = None, Speedup()  # times of a candidate that is not correct mean nothing
@@ -200,7 +203,7 @@ class JudgeSession:
             sandbox=self._sandbox,
             screenshots=self.settings.screenshots,
             remembered=self._remembered,
-            spawn=lambda: self._spawn(trusted, counters=True),
+            spawn=lambda: self._spawn(candidate, trusted, counters=True),
             judge=lambda: self.judge(candidate, trusted=trusted),
             costs=self._problem_costs,
             limits=self._device_limits,
@@ -209,7 +212,8 @@ class JudgeSession:
         with nullcontext() if counted else self._gate.alone():
             return profiler.profile(candidate, kit)
 
-    def _spawn(self, trusted: bool, *, counters: bool = False) -> Worker:
+    def _spawn(self, candidate: Candidate, trusted: bool, *, counters: bool = False) -> Worker:
+        """A process for the candidate; one that is vouched for comes with what was compiled of it before."""
         if isinstance(self._sandbox, NoSandbox) and not (trusted or self.settings.unsafe):
             raise stop(
                 Status.REJECTED, "isolation",
@@ -217,12 +221,18 @@ class JudgeSession:
                 "Install bubblewrap (apt-get install -y bubblewrap), or say --unsafe to run this one with your rights.",
             )  # fmt: skip
         assert self._nursery is not None
-        return self._nursery.spawn(
+        worker = self._nursery.spawn(
             memory_limit=self.settings.memory_limit,
             process_limit=self.settings.process_limit,
             time_limit=self.settings.time_limit,
             counters=counters,
         )
+        if trusted:
+            self._machine_key = self._machine_key or machine_key(
+                self.platform.name, self.device.name if self.device else "", self._sandbox
+            )
+            worker.builds = kept_builds(candidate.digest, self._machine_key, self._sandbox)
+        return worker
 
     def _time(self, candidate: Candidate, worker: Worker) -> tuple[Timing, Speedup]:
         """Against eager and the best baseline, interleaved."""

@@ -343,6 +343,12 @@ PROCESS = (
         "message_in_a_bottle",
     ),
     _attack(
+        "Planted binaries",
+        "a library is left where compilers keep theirs, for another candidate, or the same one judged again, to load",
+        "kept_builds private_files fresh_process norm",
+        "planted_builds",
+    ),
+    _attack(
         "Linked and enormous artifacts",
         "links to other files lie where generated code is collected",
         "private_files runtime_labels",

@@ -106,9 +106,12 @@ MEASURES: dict[str, Defence] = {
         Layer.ISOLATION,
         namespaces="the process has user, process, mount and IPC namespaces of its own, and an empty `/tmp`",
         no_network="the sandbox's network namespace has no network in it",
-        private_files="interpreter, packages and compilers are all the files there are, and they are read-only",
+        private_files="interpreter, packages and compilers are all the files there are, and they are read-only, "
+        "like the root that they hang in",
         clean_environment="the environment holds variables from a list, no keys among them",
         seccomp="the kernel refuses debugging, mounts, keys, BPF, performance events, io_uring and the like",
+        kept_builds="what was compiled is kept by the judge alone, for candidates that are vouched for and "
+        "correct, and comes back to the very same text only",
         fresh_process="each candidate gets a process that held no other candidate, and everything in it ends with it",
     ),
     **_named(

@@ -1,8 +1,8 @@
 """bubblewrap (``bwrap``): fresh namespaces, no network, a read-only view of interpreter, packages and compilers.
 
 The candidate sees what ``places.py`` lists, what all Metal programs share of the compiler's work, and an empty
-``/tmp``. It sees no home directory, no environment variable that it was not given, and no device but the GPU's, and
-that only where the platform is one. Manual: bwrap(1).
+``/tmp``, which is the only place besides ``/dev/shm`` that it can write to. It sees no home directory, no environment
+variable that it was not given, and no device but the GPU's, and that only where the platform is one. Manual: bwrap(1).
 """
 
 import shutil
@@ -38,6 +38,10 @@ def _gpu_places() -> list[str]:
     return args
 
 
+def _is_directory(place: str) -> bool:
+    return Path(place).is_dir()
+
+
 class Bubblewrap:
     """The Linux sandbox."""
 
@@ -59,15 +63,19 @@ class Bubblewrap:
             elif Path(place).is_dir():
                 args += ["--ro-bind", place, place]
         for place in places.HIDDEN:
-            if Path(place).is_dir():
+            if _is_directory(place):
                 args += ["--tmpfs", place]
-        args += ["--proc", "/proc", "--bind", "/proc", WHOLE_PROC, "--dev", "/dev", "--tmpfs", "/tmp"]
+        args += ["--proc", "/proc", "--bind", "/proc", WHOLE_PROC, "--dev", "/dev", "--tmpfs", "/dev/shm"]
+        args += ["--tmpfs", "/tmp"]
         for place in places.of_python(places.SYSTEM_LINUX):
             args += ["--ro-bind", place, place]
         if _scratch() != "/tmp":
-            args += ["--dir", _scratch(), "--remount-ro", "/tmp"]
+            args += ["--tmpfs", _scratch(), "--remount-ro", "/tmp"]
         if gpu:
             args += _gpu_places()
+        # what holds the mounts is memory that all candidates share: whatever one wrote there would reach the next
+        for place in (*filter(_is_directory, places.HIDDEN), "/dev", "/"):
+            args += ["--remount-ro", place]
         args += ["--clearenv"]
         for name, value in environment.items():
             args += ["--setenv", name, value]

@@ -122,7 +122,8 @@ class _Profiler:
     def _build(self) -> None:
         """Import, construct with the reference's weights, hand over the inputs."""
         seed = self._kit.seed
-        loaded = self._ask("load", source=self._candidate.source, name=self._name, seed=seed)
+        arguments, fds = self._worker.load(self._candidate.source, name=self._name, seed=seed)
+        loaded = self._ask("load", fds, **arguments)
         if not loaded.get("has_model"):
             raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
         self._ask("construct", (self._kit.construction_fd,), seed=seed)

@@ -3,6 +3,7 @@
 import importlib.util
 import linecache
 import os
+import re
 import sys
 import time
 import traceback
@@ -17,12 +18,14 @@ from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.dispatched import place, tensors
 from kernelwright.judge.layout import overlaps
+from kernelwright.judge.worker import built
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
 from kernelwright.problems.structure import flatten, map_leaves, unflatten
 
 MAX_TEXT = 20_000
+MAX_CAUSES = 4
 MAX_ARTIFACT = 400_000
 LATE_BYTES = 1 << 30
 """Inputs beyond this size are not laid out a second time."""
@@ -35,12 +38,27 @@ def describe_error(error: BaseException, source_name: str) -> dict[str, Any]:
         if frame.filename == source_name:
             line = frame.lineno
     text = "".join(traceback.format_exception(error, limit=-6))
+    causes: list[str] = []
+    cause = error.__cause__
+    while cause is not None and len(causes) < MAX_CAUSES:
+        causes.append(_shortened(str(cause)))
+        cause = cause.__cause__
     return {
         "type": type(error).__name__,
-        "message": str(error)[-MAX_TEXT:],
+        "message": _shortened(str(error)),
+        "causes": causes,
         "traceback": text[-MAX_TEXT:],
         "line": line,
     }
+
+
+def _shortened(text: str) -> str:
+    """At most ``MAX_TEXT`` characters of a message: its end, or all that fits from a compiler's first error on."""
+    if len(text) <= MAX_TEXT:
+        return text
+    first = re.search(r"^.*\berror\s*:", text, re.MULTILINE)
+    begin = min(first.start() if first else len(text), len(text) - MAX_TEXT)
+    return text[begin : begin + MAX_TEXT]
 
 
 def describe_tensors(value: Any, inputs: Any, device: Device) -> list[dict[str, Any]]:
@@ -120,6 +138,10 @@ class Harness:
         self.kept_outputs: Any = None
         self.hardware = hardware
         self.counters: Any = None
+        self.builds = self.directory
+        """Below it lies what is compiled in this process."""
+        self.builds_found: frozenset[tuple[str, int, int]] = frozenset()
+        built.point_at(self.builds)
 
     def serve(self) -> None:
         while True:
@@ -142,11 +164,14 @@ class Harness:
     def on_hello(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         return {}, ()
 
-    def on_load(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+    def on_load(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Import the candidate from a real file: Triton and tracebacks need one.
 
-        ``mac``: what stands in for a Mac. ``interpret``: Triton kernels run in its interpreter.
+        ``mac``: what stands in for a Mac. ``interpret``: Triton kernels run in its interpreter. ``builds``: what is
+        compiled will be kept; a file holds what an earlier process of the same text compiled.
         """
+        if (builds := message.get("builds")) is not None:
+            self._take_builds(builds["directory"], fds)
         if message.get("interpret"):
             os.environ["TRITON_INTERPRET"] = "1"
         if (mac := message.get("mac")) is not None:
@@ -164,6 +189,24 @@ class Harness:
         with self.device.active():
             spec.loader.exec_module(self.module)
         return {"seconds": time.perf_counter() - began, "has_model": hasattr(self.module, "ModelNew")}, ()
+
+    def _take_builds(self, directory: str | None, fds: list[int]) -> None:
+        if directory is not None:
+            self.builds = Path(directory)
+            built.point_at(self.builds)
+        try:
+            for fd in fds:
+                built.unpack(fd, self.builds)
+        except (built.Unreadable, OSError):  # no fault of the candidate, which can be built as well
+            built.clear(self.builds)
+        self.builds_found = built.state(self.builds)
+
+    def on_built(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Everything that was compiled in this process; no file where there is nothing, or nothing new."""
+        if built.state(self.builds) == self.builds_found:
+            return {}, ()
+        fd = built.pack(self.builds)
+        return {}, () if fd is None else (fd,)
 
     def on_construct(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Build ``ModelNew`` with the reference's constructor arguments, give it the reference's weights."""
