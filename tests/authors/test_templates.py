@@ -21,7 +21,8 @@ from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.templates import convolutions, products
 from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.kernels.weights import high_part, low_part, row_unit
-from kernelwright.authors.templates.tiles import Shape, blocks, tile_for
+from kernelwright.authors.templates.tiles import CANDIDATES, FILLS, Lie, Shape, Tile, blocks, cut, tile_for
+from kernelwright.authors.templates.tuning import Tuner
 
 
 class Module(nn.Module):
@@ -292,3 +293,40 @@ def test_tiles_cover_and_cuts_are_whole(batch: int, rows: int, columns: int, dep
     assert depth % tile.splits == 0
     assert tile.splits == 1 or (batch == 1 and depth // tile.splits % tile.depth == 0)
     assert (tile.rows + tile.columns) * tile.depth * 2 * 2 * tile.stages <= 227 << 10
+
+
+def tuner(path: Path, times: dict[Tile, float], asked: list[Tile]) -> Tuner:
+    def measure(shape: Shape, lie: Lie, tile: Tile) -> float:
+        del shape, lie
+        asked.append(tile)
+        if tile not in times:
+            raise RuntimeError("out of resource: shared memory")
+        return times[tile]
+
+    return Tuner(path, measure)
+
+
+def test_the_fastest_tile_is_measured_once_for_all_processes(tmp_path: Path) -> None:
+    path, shape, asked = tmp_path / "deep" / "tiles.json", Shape(1, 512, 512, 512), list[Tile]()
+    times = {CANDIDATES[0]: 3.0, CANDIDATES[2]: 1.0, CANDIDATES[3]: 2.0}
+    assert tuner(path, times, asked)(shape, Lie.NN) == CANDIDATES[2]
+    assert set(asked) == set(CANDIDATES)
+    again = list[Tile]()
+    assert tuner(path, {}, again)(shape, Lie.NN) == CANDIDATES[2] and again == []
+    assert tuner(path, {CANDIDATES[1]: 1.0}, again)(shape, Lie.NT) == CANDIDATES[1]
+    assert tuner(path, {}, list[Tile]())(shape, Lie.NN) == CANDIDATES[2]
+
+
+def test_where_nothing_can_be_measured_the_size_decides(tmp_path: Path) -> None:
+    shape = Shape(1, 4096, 4096, 4096)
+    assert tuner(tmp_path / "tiles.json", {}, [])(shape, Lie.NN) == tile_for(shape)
+    (tmp_path / "broken.json").write_text("{")
+    assert tuner(tmp_path / "broken.json", {CANDIDATES[1]: 1.0}, [])(shape, Lie.NN) == CANDIDATES[1]
+
+
+@given(st.integers(16, 4096), st.integers(16, 4096), st.sampled_from([4096, 6000, 1 << 19]))
+def test_cuts_are_whole_and_fill_the_device(rows: int, columns: int, depth: int) -> None:
+    shape = Shape(1, rows, columns, depth)
+    for tile in cut(shape, CANDIDATES):
+        assert depth % (tile.splits * tile.depth) == 0
+        assert FILLS <= blocks(shape, tile) * tile.splits <= 4 * FILLS

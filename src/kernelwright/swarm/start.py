@@ -106,6 +106,7 @@ def _swarm(
         platform=platform.name,
         precision=settings.precision,
         target=settings.target,
+        gate=judge.gate if judge is not None else None,
     )
     strictness = (judge or JudgeSettings()).model_copy(
         update={

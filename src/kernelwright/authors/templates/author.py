@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from kernelwright.authors.author import AuthorError, Task
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
+from kernelwright.authors.templates import tuning
+from kernelwright.authors.templates.tiles import Lie, Shape, Tile
+from kernelwright.judge.gate import gate_at
 from kernelwright.schema import Attempt, Candidate, Status, Target
 
 if TYPE_CHECKING:
@@ -67,7 +70,8 @@ class TemplatesAuthor:
             return None
         around, how = ways[way]
         decorator = f"@{compile_modes(task.platform)[0].call}" if self.compiled else ""
-        written = write(self.start(task), around=around, decorator=decorator, halves=not inexact)
+        choose = tuning.on_this_device(gate_at(task.gate))
+        written = write(self.start(task), around=around, decorator=decorator, halves=not inexact, choose=choose)
         if written is None:
             return None
         title = ", ".join(part for part in (written.title, "compiled" * self.compiled, how) if part)
@@ -85,10 +89,17 @@ class Written:
     explanation: str
 
 
-def write(form: Form, *, around: str = "", decorator: str = "", halves: bool = True) -> Written | None:
+def write(
+    form: Form,
+    *,
+    around: str = "",
+    decorator: str = "",
+    halves: bool = True,
+    choose: Callable[[Shape, Lie], Tile] | None = None,
+) -> Written | None:
     """The graph with every template that fits, printed; ``None`` where none does, or nothing is left to compile.
 
-    ``halves``: convolutions in float16, where PyTorch's are in tf32.
+    ``halves``: convolutions in float16, where PyTorch's are in tf32. ``choose``: the tile of each product.
     """
     from kernelwright.authors.graph.printer import print_module
     from kernelwright.authors.templates import convolutions, products
@@ -98,7 +109,7 @@ def write(form: Form, *, around: str = "", decorator: str = "", halves: bool = T
         placed, text = convolutions.place(placed, convolved)
         texts.append(text)
         said.append(HALVES)
-    if multiplied := products.find(placed):
+    if multiplied := products.find(placed, *([choose] if choose else [])):
         placed, text = products.place(placed, multiplied)
         texts.append(text)
         said.append(PRODUCTS)

@@ -7,7 +7,7 @@ from math import prod
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, TupleType, attributes
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
-from kernelwright.authors.templates.tiles import Shape, Tile, tile_for
+from kernelwright.authors.templates.tiles import Lie, Shape, Tile, tile_for
 
 SMALLEST_DEPTH = 64
 SMALLEST_SIDE = 16
@@ -40,7 +40,12 @@ class Product:
     after: Epilogue
 
 
-def find(graph: Graph) -> list[Product]:
+def _by_size(shape: Shape, lie: Lie) -> Tile:
+    del lie
+    return tile_for(shape)
+
+
+def find(graph: Graph, choose: Callable[[Shape, Lie], Tile] = _by_size) -> list[Product]:
     """Every float32 product that is large enough, each with the pointwise work that its kernel takes along."""
     live = graph.live()
     found: list[Product] = []
@@ -48,7 +53,7 @@ def find(graph: Graph) -> list[Product]:
         placed = _operands(graph, position, live) if live[position] and node.op in ("linear", "matmul") else None
         if placed is not None:
             a, b, shape = placed
-            tile = tile_for(shape)
+            tile = choose(shape, Lie("nt"[not (a.rows or a.weight)] + "nt"[not (b.rows or b.weight)]))
             # parts of a sum that are added up afterwards can take nothing along
             after = epilogue(graph, position, _reads) if tile.splits == 1 else Epilogue(position, (), ())
             found.append(Product(position, a, b, shape, tile, after))

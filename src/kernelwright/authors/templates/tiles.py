@@ -1,6 +1,8 @@
 """How a product is cut into blocks: what is chosen for a shape, and what is tried where it can be measured."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, replace
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,23 @@ class Shape:
         return f"{times}({self.rows}, {self.depth}) @ ({self.depth}, {self.columns})"
 
 
+class Lie(Enum):
+    """How two operands lie in memory: ``n`` along the summed axis, ``t`` across it."""
+
+    NN = "nn"
+    NT = "nt"
+    TN = "tn"
+    TT = "tt"
+
+    @property
+    def a_by_rows(self) -> bool:
+        return self.value[0] == "n"
+
+    @property
+    def b_by_rows(self) -> bool:
+        return self.value[1] == "n"
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One block of a result: its size, the step along the summed axis, warps and stages of loads in flight.
@@ -35,6 +54,10 @@ class Tile:
     stages: int
     splits: int = 1
 
+    @property
+    def values(self) -> tuple[int, ...]:
+        return astuple(self)
+
 
 LARGE = Tile(128, 128, 64, 8, 3)
 TILES = (LARGE, Tile(64, 128, 64, 4, 3), Tile(128, 64, 64, 4, 3), Tile(64, 64, 64, 4, 4), Tile(32, 64, 64, 4, 4))
@@ -42,6 +65,8 @@ TILES = (LARGE, Tile(64, 128, 64, 4, 3), Tile(128, 64, 64, 4, 3), Tile(64, 64, 6
 
 With (64 + 64) · 64 · 2 · 2 bytes a stage or more, in up to 192 KiB of shared memory.
 """
+CANDIDATES = (*TILES, Tile(128, 128, 32, 8, 4), Tile(64, 256, 32, 8, 3), Tile(64, 64, 32, 4, 5))
+"""What is tried where it can be measured."""
 FILLS = 132
 """Streaming multiprocessors of an H100."""
 LONG = 4096
@@ -49,24 +74,33 @@ LONG = 4096
 
 
 def tile_for(shape: Shape, processors: int = FILLS) -> Tile:
-    """The largest tile of which there are enough to keep every multiprocessor busy; cut along the depth at need."""
-    chosen = TILES[-1]
+    """The largest tile of which there are enough to keep most multiprocessors busy; cut along the depth at need."""
     for tile in TILES:
         if 4 * blocks(shape, tile) >= 3 * processors:
-            chosen = tile
-            break
-    else:
-        if shape.batch == 1 and shape.depth >= LONG:
-            return _cut(shape, LARGE if min(shape.rows, shape.columns) >= 128 else TILES[3], processors)
-    return chosen
+            return tile
+    if shape.batch == 1 and shape.depth >= LONG:
+        tile = LARGE if min(shape.rows, shape.columns) >= 128 else TILES[3]
+        splits = 1
+        while blocks(shape, tile) * splits < processors and _divides(shape, tile, 2 * splits):
+            splits *= 2
+        return replace(tile, splits=splits)
+    return TILES[-1]
 
 
-def _cut(shape: Shape, tile: Tile, processors: int) -> Tile:
-    """Into as many equal parts as it takes to fill the device once, each a whole number of steps."""
-    splits = 1
-    while blocks(shape, tile) * splits < processors and shape.depth % (2 * splits * tile.depth) == 0:
-        splits *= 2
-    return Tile(tile.rows, tile.columns, tile.depth, tile.warps, tile.stages, splits)
+def cut(shape: Shape, tiles: Iterable[Tile], processors: int = FILLS) -> Iterator[Tile]:
+    """These tiles with the summed axis cut until there are one to four times as many blocks as multiprocessors."""
+    if shape.batch > 1 or shape.depth < LONG:
+        return
+    for tile in tiles:
+        splits = 2
+        while _divides(shape, tile, splits):
+            if processors <= blocks(shape, tile) * splits <= 4 * processors:
+                yield replace(tile, splits=splits)
+            splits *= 2
+
+
+def _divides(shape: Shape, tile: Tile, splits: int) -> bool:
+    return shape.depth % (splits * tile.depth) == 0
 
 
 def blocks(shape: Shape, tile: Tile) -> int:
