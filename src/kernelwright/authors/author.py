@@ -48,7 +48,7 @@ class Task:
     advice: Advice | None = None
     """About the Author's best Attempt."""
     gate: str | None = None
-    """The folder of the gate (``judge/gate.py``) before a device that several judges use: whoever measures passes it."""
+    """The folder of the gate (``judge/gate.py``) before a device that several judges use; who measures passes it."""
     journal: Journal = field(default_factory=MemoryJournal, compare=False)
 
 
