@@ -1,5 +1,7 @@
 """Cases of rules on linear layers, matrix products and their structure."""
 
+from math import prod
+
 from hypothesis import strategies as st
 from sketches import Sketch
 
@@ -46,6 +48,15 @@ def _(draw: Draw, s: Sketch) -> Term:
 @case("sum-into-linear")
 def _(draw: Draw, s: Sketch) -> Term:
     return reduced(draw, s, linear(draw, s), "sum")
+
+
+@case("sum-split-features")
+def _(draw: Draw, s: Sketch) -> Term:
+    sizes = [draw(WIDE) for _ in range(draw(st.integers(2, 3)))]
+    x = s.input(*shape(draw))
+    y = s.make("linear", x, s.weight(prod(sizes), x.shape[-1]))
+    shown = s.make("reshape", y, shape=(*x.shape[:-1], 1, *sizes) if draw(st.booleans()) else (*x.shape[:-1], *sizes))
+    return s.make("sum", shown, dims=(shown.rank - draw(st.integers(1, len(sizes))),), keepdim=True)
 
 
 @case("sum-of-products")

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import logging
+import math
 import operator
 import warnings
 from collections.abc import Generator, Sequence
@@ -174,6 +175,10 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
                 if not isinstance(constant, torch.Tensor):
                     raise LoweringError(f"the constant {spec.target} is no tensor")
                 constants[spec.target] = constant
+                value = _uniform(constant)
+                if value is not None:
+                    low.place[node] = low.leaf("full", _tensor_type(node), value=value)
+                    return
             low.place[node] = low.leaf("weight", _tensor_type(node), name=spec.target)
         else:
             raise LoweringError(f"an input of kind {spec.kind.name}")
@@ -198,6 +203,14 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
     _check_plain(output)
     interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, fresh, tuple(writes))
     return Captured(graph, interface, module, constants, program)
+
+
+def _uniform(constant: torch.Tensor) -> float | None:
+    """The value of all elements of a floating-point constant, where they are one finite number."""
+    if not constant.is_floating_point() or constant.numel() == 0:
+        return None
+    low, high = float(constant.min()), float(constant.max())
+    return low if low == high and math.isfinite(low) else None
 
 
 def _fresh(output: FxNode, results: Sequence[Any]) -> tuple[bool, ...]:

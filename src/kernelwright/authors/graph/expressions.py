@@ -177,12 +177,50 @@ def _max_pool(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int,
     )
 
 
+def _avg_pool(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    def one(key: str) -> str:
+        return str(attrs[key][0]) if len(set(attrs[key])) == 1 else str(tuple(attrs[key]))
+
+    padded = any(attrs["padding"])
+    return call(
+        f"F.avg_pool{len(attrs['kernel'])}d",
+        args[0],
+        one("kernel"),
+        stride=None if attrs["stride"] == attrs["kernel"] else one("stride"),
+        padding=one("padding") if padded else None,
+        count_include_pad="False" if padded and not attrs["include_pad"] else None,
+    )
+
+
+def _norm(name: str) -> Callable[..., str]:
+    def show(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+        x, *affine = args
+        eps = None if attrs["eps"] == 1e-5 else value_code(attrs["eps"])
+        if name == "instance_norm":
+            scale, shift = affine or (None, None)
+            return call("F.instance_norm", x, weight=scale, bias=shift, eps=eps)
+        over = str(attrs["groups"]) if name == "group_norm" else value_code(shapes[0][-attrs["axes"] :])
+        return call(f"F.{name}", x, over, *affine, eps=eps)
+
+    return show
+
+
+def _var(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    keep = "True" if attrs["keepdim"] else None
+    return call(f"{args[0]}.var", value_code(attrs["dims"]), correction="0", keepdim=keep)
+
+
+def _power(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call("torch.pow", args[0], value_code(attrs["exponent"]))
+
+
 _PRINTERS: dict[str, Callable[..., str]] = {
     **{
         name: _function(f"torch.{name}")
         for name in ("relu", "neg", "abs", "reciprocal", "sqrt", "rsqrt", "sigmoid", "tanh", "exp", "log", "erf")
     },
-    "silu": _function("F.silu"),
+    **{name: _function(f"F.{name}") for name in ("silu", "mish", "softplus", "hardswish", "hardsigmoid")},
+    "power": _power,
     "neg": lambda attrs, args, shapes, out: f"-{args[0]}",
     "clamp": _clamp,
     "gelu": _gelu,
@@ -194,6 +232,8 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "maximum": _elementwise_pair("torch.maximum"),
     "minimum": _elementwise_pair("torch.minimum"),
     **{name: _reduction(name) for name in ("sum", "mean", "amax", "amin", "logsumexp")},
+    "var": _var,
+    **{name: _norm(name) for name in ("group_norm", "instance_norm", "layer_norm")},
     "softmax": _softmax("softmax"),
     "log_softmax": _softmax("log_softmax"),
     "reshape": _reshape,
@@ -210,4 +250,5 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "diag": _function("torch.diag"),
     "window_sums": _window_sums,
     "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
 }

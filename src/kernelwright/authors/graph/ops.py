@@ -173,6 +173,30 @@ def _batch_norm(attrs: Attrs, types: Types) -> TensorType:
     return TensorType(types[0].shape, _float(types))
 
 
+def normalised_axes(op: str, attrs: Attrs, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes whose elements share a mean and a variance; of a group norm of several groups, channels in part."""
+    if op == "layer_norm":
+        return tuple(range(len(shape) - attrs["axes"], len(shape)))
+    return tuple(range(2 if op == "instance_norm" else 1, len(shape)))
+
+
+def _norm(op: str) -> Callable[[Attrs, Types], TensorType]:
+    """Normalisation by statistics of the argument itself, with a scale and a shift or without both."""
+
+    def infer(attrs: Attrs, types: Types) -> TensorType:
+        x, *affine = types
+        layer = op == "layer_norm"
+        channels = x.shape[-attrs["axes"] :] if layer else x.shape[1:2]
+        fits = attrs["axes"] in range(1, x.rank + 1) if layer else x.rank >= (2 if op == "group_norm" else 3)
+        if op == "group_norm":
+            fits = fits and x.shape[1] % attrs["groups"] == 0
+        if not fits or len(affine) not in (0, 2) or any(a.shape != channels for a in affine):
+            raise TypeError(f"{op} of {x.shape}")
+        return TensorType(x.shape, _float(types))
+
+    return infer
+
+
 def _triangle(attrs: Attrs, types: Types) -> TensorType:
     if types[0].rank < 2:
         raise TypeError("a triangle needs two axes")
@@ -205,6 +229,14 @@ def _max_pool(attrs: Attrs, types: Types) -> TensorType:
     return TensorType((*types[0].shape[:-space], *spatial), _float(types))
 
 
+def _avg_pool(attrs: Attrs, types: Types) -> TensorType:
+    space = len(attrs["kernel"])
+    if types[0].rank <= space:
+        raise TypeError(f"average pool of {types[0].shape}")
+    sizes = zip(types[0].shape[-space:], attrs["kernel"], attrs["stride"], attrs["padding"], strict=True)
+    return TensorType((*types[0].shape[:-space], *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)), _float(types))
+
+
 def _elements(cost: int) -> Callable[[Attrs, Types, TensorType], int]:
     return lambda attrs, types, out: cost * out.elements
 
@@ -217,15 +249,18 @@ def _free(attrs: Attrs, types: Types, out: TensorType) -> int:
     return 0
 
 
-CHEAP = ("relu", "neg", "abs", "clamp", "leaky_relu", "reciprocal", "sqrt", "rsqrt")
-TRANSCENDENTAL = ("sigmoid", "tanh", "exp", "log", "erf", "gelu", "silu")
+CHEAP = ("relu", "neg", "abs", "clamp", "leaky_relu", "reciprocal", "sqrt", "rsqrt", "hardswish", "hardsigmoid")
+TRANSCENDENTAL = ("sigmoid", "tanh", "exp", "log", "erf", "gelu", "silu", "mish", "softplus", "power")
 BINARY = ("add", "sub", "mul", "div", "maximum", "minimum")
 REDUCTIONS = ("sum", "mean", "amax", "amin", "logsumexp")
+NORMS = ("group_norm", "instance_norm", "layer_norm")
 
 VOCABULARY: dict[str, Op] = {
     **{name: Op(_pointwise, _elements(1)) for name in (*CHEAP, *BINARY)},
     **{name: Op(_pointwise, _elements(10)) for name in TRANSCENDENTAL},
     **{name: Op(_reduction, _inputs(10 if name == "logsumexp" else 1)) for name in REDUCTIONS},
+    "var": Op(_reduction, _inputs(4)),
+    **{name: Op(_norm(name), _elements(8)) for name in NORMS},
     "softmax": Op(_same, _elements(12)),
     "log_softmax": Op(_same, _elements(12)),
     "reshape": Op(_reshape, _free, view=True),
@@ -242,5 +277,6 @@ VOCABULARY: dict[str, Op] = {
     "diag": Op(_diag, _elements(1)),
     "window_sums": Op(_window_sums, _inputs(2)),
     "max_pool": Op(_max_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
+    "avg_pool": Op(_avg_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
 }
 LEAVES = frozenset({"input", "weight", "const", "full"})

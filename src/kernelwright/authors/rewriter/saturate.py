@@ -65,7 +65,7 @@ class Saturation:
 
     def round(self, deadline: float, most_terms: int) -> bool:
         """One round: find, build, unite. False when nothing was new."""
-        groups, matches = self._egraph.search()
+        groups, matches = self._search()
         self.terms.regroup(groups)
         changed = False
         for old, new in self.terms.uniform():
@@ -79,6 +79,11 @@ class Saturation:
                 changed |= self._unite(step)
         return changed
 
+    def _search(self) -> tuple[list[int], list[Found]]:
+        """Classes and matches, of terms too that a rule made before it refused."""
+        self._send()
+        return self._egraph.search()
+
     def _unite(self, step: Step) -> bool:
         self._send()
         self._egraph.union(step.old, step.new)
@@ -87,7 +92,7 @@ class Saturation:
 
     def finish(self) -> None:
         """Takes over the last unions."""
-        self._groups, _ = self._egraph.search()
+        self._groups, _ = self._search()
         self.terms.regroup(self._groups)
 
     def _apply(self, rule: Rule, found: Found) -> Step | None:
