@@ -17,9 +17,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from figure import figure, machine
 from kernelbench_load import problem_files
+
+if TYPE_CHECKING:
+    from kernelwright.authors.rewriter.cost import Machine
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,11 @@ class Line:
         return f"{self.level}/{self.problem[:48]:48} {share} {seconds} {self.size:>16}  {self.rules}"
 
 
-def look_at(path: Path, platform: str) -> Line:
+def look_at(path: Path, balance: "Machine") -> Line:
     """One problem, captured and rewritten."""
     from kernelwright import problems
     from kernelwright.authors import AuthorError
     from kernelwright.authors.graph.capture import capture_problem
-    from kernelwright.authors.rewriter.cost import MACHINES
     from kernelwright.authors.rewriter.process import rewrite_in_child
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.saturate import Bounds
@@ -55,7 +58,7 @@ def look_at(path: Path, platform: str) -> Line:
     try:
         graph = capture_problem(problems.from_file(path)).graph
         captured = time.perf_counter()
-        found = rewrite_in_child(graph, [rule.name for rule in ALL], MACHINES[platform], Bounds())
+        found = rewrite_in_child(graph, [rule.name for rule in ALL], balance, Bounds())
     except (AuthorError, ProblemError) as error:
         ended = time.perf_counter()
         return Line(path.parent.name, path.stem, None, ended - began, 0.0, "", str(error)[:120])
@@ -83,10 +86,14 @@ def main() -> int:
     parser.add_argument("--platform", default="cuda", choices=("cpu", "cuda", "mps"))
     parser.add_argument("--best", type=int, default=0, help="rows of the table at the end")
     options = parser.parse_args()
+    from kernelwright.authors.rewriter.calibrated import machine_for
+
+    balance = machine_for(options.platform)
+    print(f"{options.platform}: {balance}")
     lines: list[Line] = []
     for path in problem_files(options.path, options.level or ["level1", "level2", "level3"]):
         if options.only is None or path.name.partition("_")[0] in options.only:
-            lines.append(look_at(path, options.platform))
+            lines.append(look_at(path, balance))
             print(lines[-1].show(), flush=True)
     if options.best:
         print(table(lines, options.best))

@@ -96,7 +96,7 @@ def write_variants(task: Task, count: int, decorator: str = "", around: str = ""
     """Up to ``count`` different rewritings that are worth it, the boldest first. Raises ``AuthorError``."""
     from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
-    from kernelwright.authors.rewriter.cost import MACHINES
+    from kernelwright.authors.rewriter.calibrated import machine_for
     from kernelwright.authors.rewriter.process import rewrite_in_child
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.saturate import Bounds
@@ -107,8 +107,9 @@ def write_variants(task: Task, count: int, decorator: str = "", around: str = ""
     every = [rule.name for rule in ALL]
     rule_sets = [every, [name for name in every if name not in REORDERS_SUMS]]
     written: list[Rewriting] = []
+    machine = machine_for(task.platform)
     for names in rule_sets[:count]:
-        found = rewrite_in_child(captured.graph, names, MACHINES.get(task.platform, MACHINES["cpu"]), Bounds())
+        found = rewrite_in_child(captured.graph, names, machine, Bounds())
         if found is None:
             raise AuthorError("the rewriter ran out of time")
         share = found.cost / max(found.cost_before, 1)
