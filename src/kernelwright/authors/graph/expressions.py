@@ -214,6 +214,11 @@ def _power(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ..
     return call("torch.pow", args[0], value_code(attrs["exponent"]))
 
 
+def _channels_last(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    layout = "torch.channels_last" if len(out) == 4 else "torch.channels_last_3d"
+    return call(f"{args[0]}.contiguous", memory_format=layout)
+
+
 _PRINTERS: dict[str, Callable[..., str]] = {
     **{
         name: _function(f"torch.{name}")
@@ -251,4 +256,5 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "window_sums": _window_sums,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
+    "channels_last": _channels_last,
 }

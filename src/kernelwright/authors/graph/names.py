@@ -21,6 +21,7 @@ HINTS = {
     "window_sums": "windows",
     "max_pool": "pooled",
     "avg_pool": "pooled",
+    "channels_last": "laid_out",
     "group_norm": "normalised",
     "instance_norm": "normalised",
     "layer_norm": "normalised",

@@ -237,6 +237,12 @@ def _avg_pool(attrs: Attrs, types: Types) -> TensorType:
     return TensorType((*types[0].shape[:-space], *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)), _float(types))
 
 
+def _channels_last(attrs: Attrs, types: Types) -> TensorType:
+    if types[0].rank not in (4, 5):
+        raise TypeError(f"channels-last is a layout of 4 or 5 axes, not of {types[0].shape}")
+    return types[0]
+
+
 def _elements(cost: int) -> Callable[[Attrs, Types, TensorType], int]:
     return lambda attrs, types, out: cost * out.elements
 
@@ -277,6 +283,7 @@ VOCABULARY: dict[str, Op] = {
     "diag": Op(_diag, _elements(1)),
     "window_sums": Op(_window_sums, _inputs(2)),
     "max_pool": Op(_max_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
+    "channels_last": Op(_channels_last, _free),
     "avg_pool": Op(_avg_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
 }
 LEAVES = frozenset({"input", "weight", "const", "full"})
