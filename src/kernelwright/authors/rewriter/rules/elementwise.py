@@ -44,7 +44,12 @@ def weights_right(t: Terms, m: Match) -> Term | None:
 def merge_scales(t: Terms, m: Match) -> Term | None:
     if m.x.weight_only and not (m.a.op == m.b.op == "const"):
         return None
-    return t.mul(m.x, t.mul(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
+    return t.mul(m.x, t.mul(*in_order(m.a, m.b))) if m.a.weight_only and m.b.weight_only else None
+
+
+def in_order(a: Term, b: Term) -> tuple[Term, Term]:
+    """One of the two orders, so that a product (or sum) of weights that was met in both ways is one term."""
+    return (a, b) if a.id <= b.id else (b, a)
 
 
 @rule(
@@ -54,7 +59,7 @@ def merge_scales(t: Terms, m: Match) -> Term | None:
     when="a and b are weight-only",
 )
 def merge_shifts(t: Terms, m: Match) -> Term | None:
-    return t.add(m.x, t.add(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
+    return t.add(m.x, t.add(*in_order(m.a, m.b))) if m.a.weight_only and m.b.weight_only else None
 
 
 @rule(
@@ -88,6 +93,8 @@ def scale_sum(t: Terms, m: Match) -> Term | None:
     "drop-neutral",
     "(mul@op x a)",
     "(add@op x a)",
+    "(mul@op a x)",
+    "(add@op a x)",
     proof="x·1 = x and x + 0 = x",
     when="a is 1 (or 0) everywhere and does not widen x",
     on_weights=True,
