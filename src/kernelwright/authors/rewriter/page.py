@@ -1,0 +1,71 @@
+"""The table of rules in docs/rewriter.md, renewed by ``python -m kernelwright.authors.rewriter.page docs/rewriter.md``."""
+
+import sys
+from pathlib import Path
+
+from kernelwright.authors.rewriter.rule import Pattern, Rule
+from kernelwright.authors.rewriter.rules import (
+    activations,
+    bounds,
+    convolution,
+    elementwise,
+    linear,
+    normalisation,
+    pooling,
+    reductions,
+    structure,
+    views,
+)
+
+BEGIN, END = "<!-- rules: begin -->", "<!-- rules: end -->"
+SUBJECTS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    ("Elementwise chains", elementwise.RULES),
+    ("Clamps and bounds", bounds.RULES),
+    ("Activations", activations.RULES),
+    ("Reductions", reductions.RULES),
+    ("Linear layers and matrix products", linear.RULES),
+    ("Diagonal and triangular matrices", structure.RULES),
+    ("Convolutions", convolution.RULES),
+    ("Pooling", pooling.RULES),
+    ("Normalisation", normalisation.RULES),
+    ("Views", views.RULES),
+)
+
+
+def shown(pattern: Pattern | str) -> str:
+    """A pattern as a call: ``sum(linear(x, w))``."""
+    if isinstance(pattern, str):
+        return pattern
+    return f"{pattern.op}({', '.join(map(shown, pattern.args))})"
+
+
+def tables() -> str:
+    """All rules as Markdown, by subject."""
+    parts: list[str] = []
+    for subject, rules in SUBJECTS:
+        parts.append(
+            f"### {subject}\n\n| rule | found at | why both sides are equal | where it applies |\n|---|---|---|---|"
+        )
+        for rule in rules:
+            first, *more = map(shown, rule.patterns)
+            found = f"`{first}`" + (f" and {len(more)} more" if more else "")
+            parts[-1] += f"\n| `{rule.name}` | {found} | {_cell(rule.proof)} | {_cell(rule.condition)} |"
+    return "\n\n".join(parts)
+
+
+def renewed(text: str) -> str:
+    """The page with the tables between its markers. Raises ``ValueError`` where a marker is missing."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1])
+    page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
