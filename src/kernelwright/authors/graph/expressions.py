@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from kernelwright.authors.graph.calls import call
+from kernelwright.authors.graph.calls import bare, call
 from kernelwright.authors.graph.ir import Node, TensorType
 from kernelwright.authors.graph.literals import value_code
 from kernelwright.authors.graph.opaque import opaque_expression
@@ -214,6 +214,15 @@ def _power(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ..
     return call("torch.pow", args[0], value_code(attrs["exponent"]))
 
 
+def _narrow(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    start, stop = attrs["start"], attrs["start"] + attrs["length"]
+    return f"{args[0]}[{':, ' * attrs['dim']}{start or ''}:{'' if stop == shapes[0][attrs['dim']] else stop}]"
+
+
+def _cat(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call("torch.cat", f"[{', '.join(map(bare, args))}]", *([str(attrs["dim"])] if attrs["dim"] else []))
+
+
 def _channels_last(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
     layout = "torch.channels_last" if len(out) == 4 else "torch.channels_last_3d"
     return call(f"{args[0]}.contiguous", memory_format=layout)
@@ -244,6 +253,8 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "reshape": _reshape,
     "permute": _permute,
     "expand": _expand,
+    "narrow": _narrow,
+    "cat": _cat,
     "linear": _function("F.linear"),
     "matmul": _infix("@"),
     "matvec": _infix("@"),

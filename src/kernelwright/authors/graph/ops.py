@@ -237,6 +237,23 @@ def _avg_pool(attrs: Attrs, types: Types) -> TensorType:
     return TensorType((*types[0].shape[:-space], *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)), _float(types))
 
 
+def _narrow(attrs: Attrs, types: Types) -> TensorType:
+    shape, dim = list(types[0].shape), attrs["dim"]
+    if not (0 <= dim < len(shape) and 0 <= attrs["start"] <= attrs["start"] + attrs["length"] <= shape[dim]):
+        raise TypeError(f"no part {attrs} of {types[0].shape}")
+    shape[dim] = attrs["length"]
+    return TensorType(tuple(shape), types[0].dtype)
+
+
+def _cat(attrs: Attrs, types: Types) -> TensorType:
+    shape, dim = list(types[0].shape), attrs["dim"]
+    rest = {t.shape[:dim] + t.shape[dim + 1 :] for t in types}
+    if not 0 <= dim < len(shape) or len(rest) > 1 or any(t.rank != len(shape) for t in types):
+        raise TypeError(f"cannot join {[t.shape for t in types]} along {dim}")
+    shape[dim] = sum(t.shape[dim] for t in types)
+    return TensorType(tuple(shape), common_dtype(types))
+
+
 def _channels_last(attrs: Attrs, types: Types) -> TensorType:
     if types[0].rank not in (4, 5):
         raise TypeError(f"channels-last is a layout of 4 or 5 axes, not of {types[0].shape}")
@@ -272,6 +289,8 @@ VOCABULARY: dict[str, Op] = {
     "reshape": Op(_reshape, _free, view=True),
     "permute": Op(_permute, _free, view=True),
     "expand": Op(_expand, _free, view=True),
+    "narrow": Op(_narrow, _free, view=True),
+    "cat": Op(_cat, _free),
     "linear": Op(_linear, lambda attrs, types, out: 2 * out.elements * types[1].shape[1]),
     "matmul": Op(_matmul, lambda attrs, types, out: 2 * out.elements * types[0].shape[-1]),
     "matvec": Op(_matvec, lambda attrs, types, out: 2 * types[0].elements),

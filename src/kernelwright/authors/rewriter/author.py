@@ -160,8 +160,9 @@ def find_variants(task: Task) -> "tuple[Captured, list[Rewriting]]":
 def describe(applied: Sequence[str], share: float, channels_last: bool = False) -> list[str]:
     """Lines for the file's docstring and for ``Candidate.explanation``: what was done, and why it holds."""
     from kernelwright.authors.rewriter.rules import ALL
+    from kernelwright.authors.rewriter.stacking import STACKINGS
 
-    proofs = {rule.name: rule.proof for rule in ALL}
+    proofs = {known.name: known.proof for known in (*ALL, *STACKINGS)}
     layout = "Convolutions are computed in channels-last memory: kernels are laid out per load, inputs on entry."
     if not applied:
         return ["The reference in another layout.", layout]

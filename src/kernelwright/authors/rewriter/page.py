@@ -1,4 +1,4 @@
-"""The table of rules in docs/rewriter.md, renewed by ``python -m kernelwright.authors.rewriter.page docs/rewriter.md``."""
+"""The tables of docs/rewriter.md: ``python -m kernelwright.authors.rewriter.page docs/rewriter.md`` renews them."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,9 @@ from kernelwright.authors.rewriter.rules import (
     structure,
     views,
 )
+from kernelwright.authors.rewriter.stacking import STACKINGS
 
+HEAD = "| rule | found at | why both sides are equal | where it applies |\n|---|---|---|---|"
 BEGIN, END = "<!-- rules: begin -->", "<!-- rules: end -->"
 SUBJECTS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Elementwise chains", elementwise.RULES),
@@ -43,13 +45,14 @@ def tables() -> str:
     """All rules as Markdown, by subject."""
     parts: list[str] = []
     for subject, rules in SUBJECTS:
-        parts.append(
-            f"### {subject}\n\n| rule | found at | why both sides are equal | where it applies |\n|---|---|---|---|"
-        )
+        parts.append(f"### {subject}\n\n{HEAD}")
         for rule in rules:
             first, *more = map(shown, rule.patterns)
             found = f"`{first}`" + (f" and {len(more)} more" if more else "")
             parts[-1] += f"\n| `{rule.name}` | {found} | {_cell(rule.proof)} | {_cell(rule.condition)} |"
+    parts.append(f"### Several products at once\n\n{HEAD}")
+    for how in STACKINGS:
+        parts[-1] += f"\n| `{how.name}` | `{how.found_at}` | {_cell(how.proof)} | {_cell(how.condition)} |"
     return "\n\n".join(parts)
 
 
