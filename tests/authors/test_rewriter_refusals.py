@@ -57,6 +57,16 @@ def nearly_gelu(s: Sketch, x: Term) -> Term:
     return s.make("mul", s.make("mul", x, 0.5), raised)
 
 
+def scaled_and_kept(s: Sketch, x: Term, y: Term) -> Term:
+    return s.make("add", s.make("mul", x, y), x)
+
+
+def attention(s: Sketch, *, value: float = float("-inf"), dim: int = 2, turned: tuple[int, ...] = (0, 2, 1)) -> Term:
+    scores = s.make("matmul", s.input(3, 3, 3), s.make("permute", s.input(3, 3, 3), dims=turned))
+    hidden = s.make("masked_fill", scores, s.mask(3, 3), value=value)
+    return s.make("matmul", s.make("softmax", hidden, dim=dim), s.input(3, 3, 3))
+
+
 REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
     ("bounds-meet", "bounds apart", lambda s: s.make("clamp", s.input(3), min=0.0, max=1.0)),
     ("extreme-as-clamp", "values unknown", lambda s: s.make("maximum", s.input(3), s.weight(3))),
@@ -189,6 +199,11 @@ REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
     ("conv-transpose-as-conv", "stride two", lambda s: conv(s, transposed=True, stride=2)),
     ("conv-transpose-as-conv", "padding beyond the taps", lambda s: conv(s, transposed=True, padding=(3, 3))),
     ("pool-before-monotone", "falling", lambda s: largest(s, s.make("leaky_relu", image(s), slope=-1.0))),
+    ("as-attention", "finite scores hide nothing", lambda s: attention(s, value=-1e9)),
+    ("as-attention", "another axis", lambda s: attention(s, dim=1)),
+    ("as-attention", "keys are not turned", lambda s: attention(s, turned=(1, 0, 2))),
+    ("factor-input", "a weight", lambda s: scaled_and_kept(s, s.input(3), s.weight(3))),
+    ("factor-input", "y widens", lambda s: scaled_and_kept(s, s.input(3), s.input(2, 3))),
     (
         "sum-split-features",
         "rows are summed too",

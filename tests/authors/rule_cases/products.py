@@ -144,6 +144,20 @@ def _(draw: Draw, s: Sketch) -> Term:
     return s.make("matmul", a, s.input(a.shape[-1], 1))
 
 
+@case("as-attention")
+def _(draw: Draw, s: Sketch) -> Term:
+    batch, rows, keys, inner, out = (draw(SIZE) for _ in range(5))
+    heads = shape(draw, 0, 1)
+    q, k, v = (s.input(batch, *heads, *end) for end in ((rows, inner), (keys, inner), (keys, out)))
+    turned = s.make("permute", k, dims=(*range(k.rank - 2), k.rank - 1, k.rank - 2))
+    scores = s.make("matmul", q, turned)
+    if draw(st.booleans()):
+        scores = s.make("mul", scores, draw(st.sampled_from([0.25, 0.7, inner**-0.5])))
+    if draw(st.booleans()):
+        scores = s.make("masked_fill", scores, s.mask(rows, keys), value=float("-inf"))
+    return s.make("matmul", s.make("softmax", scores, dim=scores.rank - 1), v)
+
+
 @case("diagonal-left")
 def _(draw: Draw, s: Sketch) -> Term:
     size = draw(SIZE)

@@ -223,6 +223,16 @@ def _cat(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]
     return call("torch.cat", f"[{', '.join(map(bare, args))}]", *([str(attrs["dim"])] if attrs["dim"] else []))
 
 
+def _masked_fill(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call(f"{args[0]}.masked_fill", args[1], value_code(attrs["value"]))
+
+
+def _attention(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    mask = args[3] if len(args) == 4 else None
+    scale = None if attrs["scale"] == shapes[0][-1] ** -0.5 else value_code(attrs["scale"])
+    return call("F.scaled_dot_product_attention", *args[:3], attn_mask=mask, scale=scale)
+
+
 def _channels_last(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
     layout = "torch.channels_last" if len(out) == 4 else "torch.channels_last_3d"
     return call(f"{args[0]}.contiguous", memory_format=layout)
@@ -268,4 +278,7 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "channels_last": _channels_last,
+    "masked_fill": _masked_fill,
+    "logical_not": lambda attrs, args, shapes, out: f"~{args[0]}",
+    "attention": _attention,
 }

@@ -254,6 +254,36 @@ def _cat(attrs: Attrs, types: Types) -> TensorType:
     return TensorType(tuple(shape), common_dtype(types))
 
 
+def _masked_fill(attrs: Attrs, types: Types) -> TensorType:
+    x, mask = types
+    if mask.dtype != "bool" or broadcast(x.shape, mask.shape) != x.shape:
+        raise TypeError(f"mask {mask} of {x.shape}")
+    return TensorType(x.shape, _float([x]))
+
+
+def _logical_not(attrs: Attrs, types: Types) -> TensorType:
+    if types[0].dtype != "bool":
+        raise TypeError(f"not of {types[0].dtype}")
+    return types[0]
+
+
+def _attention(attrs: Attrs, types: Types) -> TensorType:
+    """Queries, keys and values ``[…, positions, features]``, and a mask that is true where scores count."""
+    q, k, v, *mask = types
+    fits = q.rank == k.rank == v.rank >= 3 and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+    if not fits or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        raise TypeError(f"attention of {q.shape}, {k.shape} and {v.shape}")
+    scores = (*q.shape[:-1], k.shape[-2])
+    if any(m.dtype != "bool" or broadcast(m.shape, scores) != scores for m in mask):
+        raise TypeError(f"mask {mask} of {scores}")
+    return TensorType((*q.shape[:-1], v.shape[-1]), _float([q, k, v]))
+
+
+def _attention_flops(attrs: Attrs, types: Types, out: TensorType) -> int:
+    q, k, v = types[:3]
+    return 2 * prod(q.shape[:-1]) * k.shape[-2] * (q.shape[-1] + v.shape[-1] + 6)
+
+
 def _channels_last(attrs: Attrs, types: Types) -> TensorType:
     if types[0].rank not in (4, 5):
         raise TypeError(f"channels-last is a layout of 4 or 5 axes, not of {types[0].shape}")
@@ -302,6 +332,9 @@ VOCABULARY: dict[str, Op] = {
     "diag": Op(_diag, _elements(1)),
     "window_sums": Op(_window_sums, _inputs(2)),
     "max_pool": Op(_max_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
+    "masked_fill": Op(_masked_fill, _elements(1)),
+    "logical_not": Op(_logical_not, _elements(1)),
+    "attention": Op(_attention, _attention_flops),
     "channels_last": Op(_channels_last, _free),
     "avg_pool": Op(_avg_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
 }

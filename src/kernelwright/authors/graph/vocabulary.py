@@ -233,6 +233,12 @@ def _norm(op: str) -> Maker:
     return make
 
 
+def _masked_fill(low: Lowering, node: FxNode, a: Bound) -> int | None:
+    if isinstance(a["value"], FxNode):
+        return None
+    return low.make("masked_fill", a["self"], a["mask"], value=float(a["value"]))
+
+
 def _softplus(low: Lowering, node: FxNode, a: Bound) -> int | None:
     return low.make("softplus", a["self"]) if (a["beta"], a["threshold"]) == (1, 20) else None
 
@@ -284,6 +290,7 @@ MAKERS: dict[str, Maker] = {
     "leaky_relu": _unary("leaky_relu", slope="negative_slope"),
     **dict.fromkeys(("clamp", "clip", "hardtanh", "clamp_min", "clamp_max"), _clamp),
     "relu6": _relu6,
+    "masked_fill": _masked_fill,
     "softplus": _softplus,
     "pow": _power,
     **{name: _binary(name) for name in ("add", "sub", "mul", "div", "maximum", "minimum")},

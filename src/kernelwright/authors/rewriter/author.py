@@ -24,6 +24,7 @@ REORDERS_SUMS = frozenset(
         "sum-of-products",
         "linear-of-linear",
         "sum-split-features",
+        "as-attention",
         "sum-into-matmul",
         "matmul-associate",
         "matmul-associate-back",

@@ -39,7 +39,7 @@ class Machine:
         return dict(known).get(dtype, self.flops_per_byte)
 
 
-PRODUCTS = frozenset({"linear", "matmul", "matvec", "triangular_product"})
+PRODUCTS = frozenset({"linear", "matmul", "matvec", "triangular_product", "attention"})
 
 MACHINES = {
     "cpu": Machine(flops_per_byte=8.0, call_bytes=40_000),

@@ -6,6 +6,7 @@ from pathlib import Path
 from kernelwright.authors.rewriter.rule import Pattern, Rule
 from kernelwright.authors.rewriter.rules import (
     activations,
+    attention,
     bounds,
     convolution,
     elementwise,
@@ -26,6 +27,7 @@ SUBJECTS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Activations", activations.RULES),
     ("Reductions", reductions.RULES),
     ("Linear layers and matrix products", linear.RULES),
+    ("Attention", attention.RULES),
     ("Diagonal and triangular matrices", structure.RULES),
     ("Convolutions", convolution.RULES),
     ("Pooling", pooling.RULES),

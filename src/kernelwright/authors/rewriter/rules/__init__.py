@@ -3,6 +3,7 @@
 from kernelwright.authors.rewriter.rule import Rule
 from kernelwright.authors.rewriter.rules import (
     activations,
+    attention,
     bounds,
     convolution,
     elementwise,
@@ -21,6 +22,7 @@ ALL: tuple[Rule, ...] = (
     *views.RULES,
     *reductions.RULES,
     *linear.RULES,
+    *attention.RULES,
     *structure.RULES,
     *convolution.RULES,
     *pooling.RULES,

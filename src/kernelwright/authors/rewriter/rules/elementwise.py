@@ -130,6 +130,31 @@ def factor_scales(t: Terms, m: Match) -> Term | None:
     return t.mul(m.x, t.add(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
 
 
+@rule(
+    "factor-input",
+    "(add (mul x y) x)",
+    "(add x (mul x y))",
+    "(add (mul y x) x)",
+    "(add x (mul y x))",
+    proof="x·y + x = x·(y + 1)",
+    when="x and y depend on inputs and have the type of the result",
+)
+def factor_input(t: Terms, m: Match) -> Term | None:
+    fits = m.x.type == m.y.type == m.root.type and not m.x.weight_only and not m.y.weight_only
+    return t.mul(m.x, t.add(m.y, 1.0)) if fits else None
+
+
+@rule(
+    "gather-shift",
+    "(add@outer (add@inner x a) x)",
+    "(add@outer x (add@inner x a))",
+    proof="(x + a) + x = x·2 + a",
+    when="a is weight-only and does not widen x",
+)
+def gather_shift(t: Terms, m: Match) -> Term | None:
+    return t.add(t.mul(m.x, 2.0), m.a) if m.a.weight_only and m.x.type == m.root.type else None
+
+
 @rule("double", "(add x x)", proof="x + x = x·2")
 def double(t: Terms, m: Match) -> Term | None:
     return t.mul(m.x, 2.0)
@@ -205,6 +230,8 @@ RULES: tuple[Rule, ...] = (
     cancel_difference,
     factor_sum,
     factor_scales,
+    factor_input,
+    gather_shift,
     double,
     relu_as_clamp,
     clamp_as_relu,
