@@ -37,6 +37,16 @@ class Sketch:
         self.module.register_parameter(name, nn.Parameter(value * sign))
         return self._leaf("weight", shape, name=name)
 
+    def mask(self, *shape: int) -> Term:
+        """A random buffer of booleans whose first column is false."""
+        name = f"m{self.weights}"
+        self.weights += 1
+        value = torch.rand(shape) < 0.5
+        value[..., 0] = False
+        self.module.register_buffer(name, value)
+        node = Node("weight", (), attributes(name=name), TensorType(tuple(shape), "bool"))
+        return Term(self.terms, self.terms.insert(node))
+
     def _leaf(self, op: str, shape: tuple[int, ...], **attrs: Any) -> Term:
         node = Node(op, (), attributes(**attrs), TensorType(tuple(shape), "float64"))
         return Term(self.terms, self.terms.insert(node))

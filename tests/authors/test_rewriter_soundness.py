@@ -17,7 +17,9 @@ BOUNDS = Bounds(rounds=8, terms=600, seconds=5.0)
 
 
 def elementwise(draw: Any, s: Sketch, x: Term) -> Term:
-    op = draw(st.sampled_from(["relu", "abs", "neg", "sigmoid", "tanh", "clamp", "gelu", "leaky_relu"]))
+    op = draw(st.sampled_from(["relu", "abs", "neg", "sigmoid", "tanh", "clamp", "gelu", "leaky_relu", "mish", "gate"]))
+    if op == "gate":
+        return s.make("mul", x, s.make("sigmoid", x))
     attrs: dict[str, Any] = {}
     if op == "clamp":
         attrs = {"min": draw(st.sampled_from([None, -0.5, 0.0])), "max": draw(st.sampled_from([0.5, 1.0]))}
@@ -87,15 +89,33 @@ def convolution(draw: Any, s: Sketch, x: Term) -> Term:
     return s.make("batch_norm", y, *rest, s.weight(out, positive=True), eps=1e-5)
 
 
-STEPS = (elementwise, with_weight, with_weight, reduction, structure, convolution)
+def window(draw: Any, s: Sketch, x: Term) -> Term:
+    if x.rank != 4 or min(x.shape[2:]) < 3:
+        return x
+    kernel, stride = ((draw(st.integers(1, 3)), 2) for _ in range(2))
+    if draw(st.booleans()):
+        return s.make("avg_pool", x, kernel=kernel, stride=stride, padding=(0, 0), include_pad=True)
+    return s.make("max_pool", x, kernel=kernel, stride=stride, padding=(0, 1), dilation=(1, 1), ceil_mode=False)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def norm(draw: Any, s: Sketch, x: Term) -> Term:
+    if x.rank != 4 or min(x.shape[2:]) < 3:
+        return x
+    op = draw(st.sampled_from(["group_norm", "instance_norm", "layer_norm"]))
+    attrs = {"group_norm": {"groups": 1}, "layer_norm": {"axes": 2}}.get(op, {})
+    own = x.shape[-2:] if op == "layer_norm" else x.shape[1:2]
+    return s.make(op, x, *(s.weight(*own) for _ in range(draw(st.sampled_from([0, 2])))), eps=1e-2, **attrs)
+
+
+STEPS = (elementwise, with_weight, with_weight, reduction, structure, convolution, window, norm)
+
+
+@settings(max_examples=90, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_rewritten_programs_compute_the_same(data: st.DataObject) -> None:
     torch.manual_seed(data.draw(st.integers(0, 10_000)))
     sketch = Sketch()
-    x = sketch.input(*data.draw(st.sampled_from([(3, 4), (2, 3, 4), (2, 2, 5, 4), (1, 3, 6, 5)])))
+    x = sketch.input(*data.draw(st.sampled_from([(3, 4), (2, 3, 4), (2, 2, 5, 4), (1, 3, 6, 5), (2, 2, 9, 8)])))
     values = [x]
     for _ in range(data.draw(st.integers(2, 7))):
         values.append(data.draw(st.sampled_from(STEPS))(data.draw, sketch, values[-1]))

@@ -78,6 +78,22 @@ def _(draw: Draw, s: Sketch) -> Term:
     return s.make("add", s.make("mul", x, s.weight(*full)), s.make("mul", x, weight(draw, s, full)))
 
 
+@case("factor-input")
+def _(draw: Draw, s: Sketch) -> Term:
+    full = shape(draw)
+    x, y = s.input(*full), s.input(*full)
+    product = s.make("mul", *((x, y) if draw(st.booleans()) else (y, x)))
+    return s.make("add", *((x, product) if draw(st.booleans()) else (product, x)))
+
+
+@case("gather-shift")
+def _(draw: Draw, s: Sketch) -> Term:
+    full = shape(draw)
+    x = s.input(*full)
+    shifted = s.make("add", x, weight(draw, s, full))
+    return s.make("add", *((x, shifted) if draw(st.booleans()) else (shifted, x)))
+
+
 @case("double")
 def _(draw: Draw, s: Sketch) -> Term:
     x = s.input(*shape(draw))

@@ -1,5 +1,7 @@
 """Cases of rules on linear layers, matrix products and their structure."""
 
+from math import prod
+
 from hypothesis import strategies as st
 from sketches import Sketch
 
@@ -46,6 +48,15 @@ def _(draw: Draw, s: Sketch) -> Term:
 @case("sum-into-linear")
 def _(draw: Draw, s: Sketch) -> Term:
     return reduced(draw, s, linear(draw, s), "sum")
+
+
+@case("sum-split-features")
+def _(draw: Draw, s: Sketch) -> Term:
+    sizes = [draw(WIDE) for _ in range(draw(st.integers(2, 3)))]
+    x = s.input(*shape(draw))
+    y = s.make("linear", x, s.weight(prod(sizes), x.shape[-1]))
+    shown = s.make("reshape", y, shape=(*x.shape[:-1], 1, *sizes) if draw(st.booleans()) else (*x.shape[:-1], *sizes))
+    return s.make("sum", shown, dims=(shown.rank - draw(st.integers(1, len(sizes))),), keepdim=True)
 
 
 @case("sum-of-products")
@@ -131,6 +142,20 @@ def _(draw: Draw, s: Sketch) -> Term:
 def _(draw: Draw, s: Sketch) -> Term:
     a = s.input(*shape(draw, 2))
     return s.make("matmul", a, s.input(a.shape[-1], 1))
+
+
+@case("as-attention")
+def _(draw: Draw, s: Sketch) -> Term:
+    batch, rows, keys, inner, out = (draw(SIZE) for _ in range(5))
+    heads = shape(draw, 0, 1)
+    q, k, v = (s.input(batch, *heads, *end) for end in ((rows, inner), (keys, inner), (keys, out)))
+    turned = s.make("permute", k, dims=(*range(k.rank - 2), k.rank - 1, k.rank - 2))
+    scores = s.make("matmul", q, turned)
+    if draw(st.booleans()):
+        scores = s.make("mul", scores, draw(st.sampled_from([0.25, 0.7, inner**-0.5])))
+    if draw(st.booleans()):
+        scores = s.make("masked_fill", scores, s.mask(rows, keys), value=float("-inf"))
+    return s.make("matmul", s.make("softmax", scores, dim=scores.rank - 1), v)
 
 
 @case("diagonal-left")

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 from sketches import Sketch
 
+from kernelwright.authors.rewriter.rules.reductions import MONOTONE
 from kernelwright.authors.rewriter.terms import Term
 from rule_cases.draws import POSITIVE, REDUCTIONS, WIDE, Draw, axes, bounds, case, shape, weight
 
@@ -90,9 +91,18 @@ def _(draw: Draw, s: Sketch) -> Term:
     )
 
 
+@case("sum-of-reshaped-shift")
+def _(draw: Draw, s: Sketch) -> Term:
+    batch, rows, columns = shape(draw, 3, 3, WIDE)
+    kept = [n if draw(st.booleans()) else 1 for n in (batch, rows * columns)]
+    c = s.terms.const(draw(POSITIVE)) if draw(st.booleans()) else s.weight(*kept)
+    inner = s.make(draw(st.sampled_from(["add", "mul"])), s.input(batch, rows * columns), c)
+    return reduced(draw, s, s.make("reshape", inner, shape=(batch, 1, rows, columns)), "sum")
+
+
 def monotone(draw: Draw, s: Sketch, x: Term) -> Term:
-    op = draw(st.sampled_from(["relu", "clamp", "sigmoid", "tanh", "exp"]))
-    return s.make(op, x, **bounds(draw)) if op == "clamp" else s.make(op, x)
+    op = draw(st.sampled_from(MONOTONE))
+    return s.make(op, x, **(bounds(draw) if op == "clamp" else {"slope": 0.1} if op == "leaky_relu" else {}))
 
 
 @case("reduce-before-monotone")

@@ -2,14 +2,18 @@
 
 import copy
 import inspect
+import logging
+import math
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from torch.fx import Node as FxNode
@@ -19,8 +23,10 @@ from kernelwright.authors.author import AuthorError
 from kernelwright.authors.graph.ir import Graph, Slot, TensorType
 from kernelwright.authors.graph.lower import Lowering, LoweringError, lower_graph, type_of
 from kernelwright.authors.graph.vocabulary import MAKERS
-from kernelwright.problems import load
+from kernelwright.problems import LoadedProblem, load
 from kernelwright.schema import Problem, ProblemError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,17 +62,61 @@ class Captured:
 
 
 def capture_problem(problem: Problem) -> Captured:
-    """The Problem's reference as a Graph. Raises ``AuthorError`` with one line that says what stands in the way."""
+    """The Problem's reference as a Graph. Raises ``AuthorError`` with one line that says what stands in the way.
+
+    Only shapes and types are needed: inputs and weights are drawn as fake tensors (``FakeTensorMode``: nothing is
+    allocated), where the problem's own code runs on such. Where it looks at a value it gets real ones: first for the
+    weights (tables of constants are written down), then for the inputs too.
+    """
     try:
         loaded = load(problem)
-        module, inputs = loaded.build(0), loaded.draw(0)
-        plain = _plain_leaves(inputs)
-        varying = bool(plain) and plain != _plain_leaves(loaded.draw(1))
     except ProblemError as error:
         raise AuthorError(error) from error
-    if varying:
-        raise AuthorError("an argument that is no tensor changes from draw to draw")
+    for fake_weights in (True, False):
+        try:
+            return _capture_fake(loaded, fake_weights)
+        except Exception as error:  # the problem's code meets tensors without values: it may fail in any way
+            _log.debug("%s: not captured without values: %s", problem.name, error)
+    try:
+        module, inputs = loaded.build(0), loaded.draw(0)
+        other = loaded.draw(1) if _plain_leaves(inputs) else ()
+    except ProblemError as error:
+        raise AuthorError(error) from error
+    _refuse_varying(inputs, other)
     return capture(module, inputs)
+
+
+def _capture_fake(loaded: LoadedProblem, fake_weights: bool) -> Captured:
+    """The capture from inputs without values; ``fake_weights``: from a module without values, too."""
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fake if fake_weights else nullcontext():
+            module = loaded.build(0)
+        with fake:
+            inputs = loaded.draw(0)
+            other = loaded.draw(1) if _plain_leaves(inputs) else ()
+        _refuse_varying(inputs, other)
+        return _lower(_export(module, inputs), module, inputs)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Without torch's own report of an operation that fails on fake tensors: here that is an answer, not a mistake."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _refuse_varying(first: Sequence[Any], second: Sequence[Any]) -> None:
+    """Raises ``AuthorError`` where arguments that are no tensors differ between two draws."""
+    plain = _plain_leaves(first)
+    if plain and plain != _plain_leaves(second):
+        raise AuthorError("an argument that is no tensor changes from draw to draw")
 
 
 def capture(module: nn.Module, inputs: Sequence[Any]) -> Captured:
@@ -85,7 +135,13 @@ def _export(module: nn.Module, inputs: tuple[Any, ...]) -> ExportedProgram:
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")
-                return torch.export.export(module, inputs, strict=strict).run_decompositions({})
+                exported = torch.export.export(module, inputs, strict=strict)
+                # torch 2.13 crashes on decomposing a program with such a constant, and it could not be written down
+                if any(isinstance(constant, FakeTensor) for constant in exported.constants.values()):
+                    raise AuthorError("a constant has no value")
+                return exported.run_decompositions({})
+        except AuthorError:
+            raise
         except Exception as error:  # export runs the user's code, and fails in as many ways
             failures.append(f"{type(error).__name__}: {error}".splitlines()[0])
     raise AuthorError(f"torch.export cannot capture the module: {failures[0]}")
@@ -119,6 +175,10 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
                 if not isinstance(constant, torch.Tensor):
                     raise LoweringError(f"the constant {spec.target} is no tensor")
                 constants[spec.target] = constant
+                value = _uniform(constant)
+                if value is not None:
+                    low.place[node] = low.leaf("full", _tensor_type(node), value=value)
+                    return
             low.place[node] = low.leaf("weight", _tensor_type(node), name=spec.target)
         else:
             raise LoweringError(f"an input of kind {spec.kind.name}")
@@ -143,6 +203,14 @@ def _lower(program: ExportedProgram, module: nn.Module, inputs: tuple[Any, ...])
     _check_plain(output)
     interface = Interface(parameters, tuple(inputs_found), tuple(baked), output, fresh, tuple(writes))
     return Captured(graph, interface, module, constants, program)
+
+
+def _uniform(constant: torch.Tensor) -> float | None:
+    """The value of all elements of a floating-point constant, where they are one finite number."""
+    if not constant.is_floating_point() or constant.numel() == 0:
+        return None
+    low, high = float(constant.min()), float(constant.max())
+    return low if low == high and math.isfinite(low) else None
 
 
 def _fresh(output: FxNode, results: Sequence[Any]) -> tuple[bool, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from kernelwright.authors.graph.calls import call
+from kernelwright.authors.graph.calls import bare, call
 from kernelwright.authors.graph.ir import Node, TensorType
 from kernelwright.authors.graph.literals import value_code
 from kernelwright.authors.graph.opaque import opaque_expression
@@ -177,12 +177,74 @@ def _max_pool(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int,
     )
 
 
+def _avg_pool(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    def one(key: str) -> str:
+        return str(attrs[key][0]) if len(set(attrs[key])) == 1 else str(tuple(attrs[key]))
+
+    padded = any(attrs["padding"])
+    return call(
+        f"F.avg_pool{len(attrs['kernel'])}d",
+        args[0],
+        one("kernel"),
+        stride=None if attrs["stride"] == attrs["kernel"] else one("stride"),
+        padding=one("padding") if padded else None,
+        count_include_pad="False" if padded and not attrs["include_pad"] else None,
+    )
+
+
+def _norm(name: str) -> Callable[..., str]:
+    def show(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+        x, *affine = args
+        eps = None if attrs["eps"] == 1e-5 else value_code(attrs["eps"])
+        if name == "instance_norm":
+            scale, shift = affine or (None, None)
+            return call("F.instance_norm", x, weight=scale, bias=shift, eps=eps)
+        over = str(attrs["groups"]) if name == "group_norm" else value_code(shapes[0][-attrs["axes"] :])
+        return call(f"F.{name}", x, over, *affine, eps=eps)
+
+    return show
+
+
+def _var(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    keep = "True" if attrs["keepdim"] else None
+    return call(f"{args[0]}.var", value_code(attrs["dims"]), correction="0", keepdim=keep)
+
+
+def _power(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call("torch.pow", args[0], value_code(attrs["exponent"]))
+
+
+def _narrow(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    start, stop = attrs["start"], attrs["start"] + attrs["length"]
+    return f"{args[0]}[{':, ' * attrs['dim']}{start or ''}:{'' if stop == shapes[0][attrs['dim']] else stop}]"
+
+
+def _cat(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call("torch.cat", f"[{', '.join(map(bare, args))}]", *([str(attrs["dim"])] if attrs["dim"] else []))
+
+
+def _masked_fill(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call(f"{args[0]}.masked_fill", args[1], value_code(attrs["value"]))
+
+
+def _attention(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    mask = args[3] if len(args) == 4 else None
+    scale = None if attrs["scale"] == shapes[0][-1] ** -0.5 else value_code(attrs["scale"])
+    return call("F.scaled_dot_product_attention", *args[:3], attn_mask=mask, scale=scale)
+
+
+def _channels_last(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    layout = "torch.channels_last" if len(out) == 4 else "torch.channels_last_3d"
+    return call(f"{args[0]}.contiguous", memory_format=layout)
+
+
 _PRINTERS: dict[str, Callable[..., str]] = {
     **{
         name: _function(f"torch.{name}")
         for name in ("relu", "neg", "abs", "reciprocal", "sqrt", "rsqrt", "sigmoid", "tanh", "exp", "log", "erf")
     },
-    "silu": _function("F.silu"),
+    **{name: _function(f"F.{name}") for name in ("silu", "mish", "softplus", "hardswish", "hardsigmoid")},
+    "power": _power,
     "neg": lambda attrs, args, shapes, out: f"-{args[0]}",
     "clamp": _clamp,
     "gelu": _gelu,
@@ -194,11 +256,15 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "maximum": _elementwise_pair("torch.maximum"),
     "minimum": _elementwise_pair("torch.minimum"),
     **{name: _reduction(name) for name in ("sum", "mean", "amax", "amin", "logsumexp")},
+    "var": _var,
+    **{name: _norm(name) for name in ("group_norm", "instance_norm", "layer_norm")},
     "softmax": _softmax("softmax"),
     "log_softmax": _softmax("log_softmax"),
     "reshape": _reshape,
     "permute": _permute,
     "expand": _expand,
+    "narrow": _narrow,
+    "cat": _cat,
     "linear": _function("F.linear"),
     "matmul": _infix("@"),
     "matvec": _infix("@"),
@@ -210,4 +276,9 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "diag": _function("torch.diag"),
     "window_sums": _window_sums,
     "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "channels_last": _channels_last,
+    "masked_fill": _masked_fill,
+    "logical_not": lambda attrs, args, shapes, out: f"~{args[0]}",
+    "attention": _attention,
 }

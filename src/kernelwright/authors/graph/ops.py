@@ -173,6 +173,30 @@ def _batch_norm(attrs: Attrs, types: Types) -> TensorType:
     return TensorType(types[0].shape, _float(types))
 
 
+def normalised_axes(op: str, attrs: Attrs, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes whose elements share a mean and a variance; of a group norm of several groups, channels in part."""
+    if op == "layer_norm":
+        return tuple(range(len(shape) - attrs["axes"], len(shape)))
+    return tuple(range(2 if op == "instance_norm" else 1, len(shape)))
+
+
+def _norm(op: str) -> Callable[[Attrs, Types], TensorType]:
+    """Normalisation by statistics of the argument itself, with a scale and a shift or without both."""
+
+    def infer(attrs: Attrs, types: Types) -> TensorType:
+        x, *affine = types
+        layer = op == "layer_norm"
+        channels = x.shape[-attrs["axes"] :] if layer else x.shape[1:2]
+        fits = attrs["axes"] in range(1, x.rank + 1) if layer else x.rank >= (2 if op == "group_norm" else 3)
+        if op == "group_norm":
+            fits = fits and x.shape[1] % attrs["groups"] == 0
+        if not fits or len(affine) not in (0, 2) or any(a.shape != channels for a in affine):
+            raise TypeError(f"{op} of {x.shape}")
+        return TensorType(x.shape, _float(types))
+
+    return infer
+
+
 def _triangle(attrs: Attrs, types: Types) -> TensorType:
     if types[0].rank < 2:
         raise TypeError("a triangle needs two axes")
@@ -205,6 +229,67 @@ def _max_pool(attrs: Attrs, types: Types) -> TensorType:
     return TensorType((*types[0].shape[:-space], *spatial), _float(types))
 
 
+def _avg_pool(attrs: Attrs, types: Types) -> TensorType:
+    space = len(attrs["kernel"])
+    if types[0].rank <= space:
+        raise TypeError(f"average pool of {types[0].shape}")
+    sizes = zip(types[0].shape[-space:], attrs["kernel"], attrs["stride"], attrs["padding"], strict=True)
+    return TensorType((*types[0].shape[:-space], *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)), _float(types))
+
+
+def _narrow(attrs: Attrs, types: Types) -> TensorType:
+    shape, dim = list(types[0].shape), attrs["dim"]
+    if not (0 <= dim < len(shape) and 0 <= attrs["start"] <= attrs["start"] + attrs["length"] <= shape[dim]):
+        raise TypeError(f"no part {attrs} of {types[0].shape}")
+    shape[dim] = attrs["length"]
+    return TensorType(tuple(shape), types[0].dtype)
+
+
+def _cat(attrs: Attrs, types: Types) -> TensorType:
+    shape, dim = list(types[0].shape), attrs["dim"]
+    rest = {t.shape[:dim] + t.shape[dim + 1 :] for t in types}
+    if not 0 <= dim < len(shape) or len(rest) > 1 or any(t.rank != len(shape) for t in types):
+        raise TypeError(f"cannot join {[t.shape for t in types]} along {dim}")
+    shape[dim] = sum(t.shape[dim] for t in types)
+    return TensorType(tuple(shape), common_dtype(types))
+
+
+def _masked_fill(attrs: Attrs, types: Types) -> TensorType:
+    x, mask = types
+    if mask.dtype != "bool" or broadcast(x.shape, mask.shape) != x.shape:
+        raise TypeError(f"mask {mask} of {x.shape}")
+    return TensorType(x.shape, _float([x]))
+
+
+def _logical_not(attrs: Attrs, types: Types) -> TensorType:
+    if types[0].dtype != "bool":
+        raise TypeError(f"not of {types[0].dtype}")
+    return types[0]
+
+
+def _attention(attrs: Attrs, types: Types) -> TensorType:
+    """Queries, keys and values ``[…, positions, features]``, and a mask that is true where scores count."""
+    q, k, v, *mask = types
+    fits = q.rank == k.rank == v.rank >= 3 and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+    if not fits or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        raise TypeError(f"attention of {q.shape}, {k.shape} and {v.shape}")
+    scores = (*q.shape[:-1], k.shape[-2])
+    if any(m.dtype != "bool" or broadcast(m.shape, scores) != scores for m in mask):
+        raise TypeError(f"mask {mask} of {scores}")
+    return TensorType((*q.shape[:-1], v.shape[-1]), _float([q, k, v]))
+
+
+def _attention_flops(attrs: Attrs, types: Types, out: TensorType) -> int:
+    q, k, v = types[:3]
+    return 2 * prod(q.shape[:-1]) * k.shape[-2] * (q.shape[-1] + v.shape[-1] + 6)
+
+
+def _channels_last(attrs: Attrs, types: Types) -> TensorType:
+    if types[0].rank not in (4, 5):
+        raise TypeError(f"channels-last is a layout of 4 or 5 axes, not of {types[0].shape}")
+    return types[0]
+
+
 def _elements(cost: int) -> Callable[[Attrs, Types, TensorType], int]:
     return lambda attrs, types, out: cost * out.elements
 
@@ -217,20 +302,25 @@ def _free(attrs: Attrs, types: Types, out: TensorType) -> int:
     return 0
 
 
-CHEAP = ("relu", "neg", "abs", "clamp", "leaky_relu", "reciprocal", "sqrt", "rsqrt")
-TRANSCENDENTAL = ("sigmoid", "tanh", "exp", "log", "erf", "gelu", "silu")
+CHEAP = ("relu", "neg", "abs", "clamp", "leaky_relu", "reciprocal", "sqrt", "rsqrt", "hardswish", "hardsigmoid")
+TRANSCENDENTAL = ("sigmoid", "tanh", "exp", "log", "erf", "gelu", "silu", "mish", "softplus", "power")
 BINARY = ("add", "sub", "mul", "div", "maximum", "minimum")
 REDUCTIONS = ("sum", "mean", "amax", "amin", "logsumexp")
+NORMS = ("group_norm", "instance_norm", "layer_norm")
 
 VOCABULARY: dict[str, Op] = {
     **{name: Op(_pointwise, _elements(1)) for name in (*CHEAP, *BINARY)},
     **{name: Op(_pointwise, _elements(10)) for name in TRANSCENDENTAL},
     **{name: Op(_reduction, _inputs(10 if name == "logsumexp" else 1)) for name in REDUCTIONS},
+    "var": Op(_reduction, _inputs(4)),
+    **{name: Op(_norm(name), _elements(8)) for name in NORMS},
     "softmax": Op(_same, _elements(12)),
     "log_softmax": Op(_same, _elements(12)),
     "reshape": Op(_reshape, _free, view=True),
     "permute": Op(_permute, _free, view=True),
     "expand": Op(_expand, _free, view=True),
+    "narrow": Op(_narrow, _free, view=True),
+    "cat": Op(_cat, _free),
     "linear": Op(_linear, lambda attrs, types, out: 2 * out.elements * types[1].shape[1]),
     "matmul": Op(_matmul, lambda attrs, types, out: 2 * out.elements * types[0].shape[-1]),
     "matvec": Op(_matvec, lambda attrs, types, out: 2 * types[0].elements),
@@ -242,5 +332,10 @@ VOCABULARY: dict[str, Op] = {
     "diag": Op(_diag, _elements(1)),
     "window_sums": Op(_window_sums, _inputs(2)),
     "max_pool": Op(_max_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
+    "masked_fill": Op(_masked_fill, _elements(1)),
+    "logical_not": Op(_logical_not, _elements(1)),
+    "attention": Op(_attention, _attention_flops),
+    "channels_last": Op(_channels_last, _free),
+    "avg_pool": Op(_avg_pool, lambda attrs, types, out: out.elements * prod(attrs["kernel"])),
 }
 LEAVES = frozenset({"input", "weight", "const", "full"})

@@ -265,6 +265,8 @@ class _Printer:
                 args.append(f"{written[a]}.to(torch.{arg.type.dtype})")  # type: ignore[union-attr]
             else:
                 args.append(written[a])
+        if node.op in HELPERS:
+            self.helpers.add(node.op)
         return expression(node, args, self._types(node), self._weight_device())
 
     def _frontier(self) -> dict[int, str]:

@@ -67,6 +67,15 @@ def _reduce(op: str) -> Maker:
     return make
 
 
+def _extreme(reduction: str, pair: str) -> Maker:
+    """``max`` of one tensor along axes, or of two tensors elementwise."""
+
+    def make(low: Lowering, node: FxNode, a: Bound) -> int | None:
+        return (_binary(pair) if "other" in a else _reduce(reduction))(low, node, a)
+
+    return make
+
+
 def _axes(dim: Any, rank: int) -> tuple[int, ...]:
     """Axes counted from the front, sorted; all of them for ``None`` or an empty list."""
     if dim is None or dim == []:
@@ -185,16 +194,57 @@ def _diag(low: Lowering, node: FxNode, a: Bound) -> int | None:
     return low.make("diag", a["self"]) if plain else None
 
 
-def _average_pool(low: Lowering, node: FxNode, a: Bound) -> int | None:
+def _average_pool(rank: int) -> Maker:
     """Pooling to one value per channel is a mean over the positions."""
-    x = low.type(a["self"])
-    if "output_size" in a:
-        rank = len(a["output_size"])
-        whole = all(n == 1 for n in a["output_size"])
-    else:
-        rank = len(a["kernel_size"])
-        whole = tuple(a["kernel_size"]) == x.shape[-rank:] and not any(a["padding"]) and not a.get("divisor_override")
-    return low.make("mean", a["self"], dims=tuple(range(x.rank - rank, x.rank)), keepdim=True) if whole else None
+
+    def make(low: Lowering, node: FxNode, a: Bound) -> int | None:
+        x = low.type(a["self"])
+        size = x.shape[-rank:]
+        if "output_size" in a:
+            wanted = _per_axis(a["output_size"], rank)
+            if any(m is None or n % m for n, m in zip(size, wanted, strict=True)):
+                return None  # windows of different sizes
+            kernel = stride = tuple(n // m for n, m in zip(size, wanted, strict=True))
+            padding, include_pad = (0,) * rank, True
+        else:
+            if a["ceil_mode"] or a.get("divisor_override"):
+                return None
+            kernel = _per_axis(a["kernel_size"], rank)
+            stride = _per_axis(a["stride"], rank) if a["stride"] else kernel
+            padding, include_pad = _per_axis(a["padding"], rank), bool(a["count_include_pad"])
+        if kernel == size and not any(padding):
+            return low.make("mean", a["self"], dims=tuple(range(x.rank - rank, x.rank)), keepdim=True)
+        return low.make("avg_pool", a["self"], kernel=kernel, stride=stride, padding=padding, include_pad=include_pad)
+
+    return make
+
+
+def _norm(op: str) -> Maker:
+    def make(low: Lowering, node: FxNode, a: Bound) -> int | None:
+        if a.get("running_mean") is not None or a.get("running_var") is not None:
+            return None
+        if (a["weight"] is None) != (a["bias"] is None):
+            return None
+        own: dict[str, int] = {"group_norm": {"groups": a.get("num_groups")}, "instance_norm": {}}.get(
+            op, {"axes": len(a.get("normalized_shape", ()))}
+        )
+        return low.make(op, *_given(a["input"], a["weight"], a["bias"]), eps=float(a["eps"]), **own)
+
+    return make
+
+
+def _masked_fill(low: Lowering, node: FxNode, a: Bound) -> int | None:
+    if isinstance(a["value"], FxNode):
+        return None
+    return low.make("masked_fill", a["self"], a["mask"], value=float(a["value"]))
+
+
+def _softplus(low: Lowering, node: FxNode, a: Bound) -> int | None:
+    return low.make("softplus", a["self"]) if (a["beta"], a["threshold"]) == (1, 20) else None
+
+
+def _power(low: Lowering, node: FxNode, a: Bound) -> int | None:
+    return None if isinstance(a["exponent"], FxNode) else low.make("power", a["self"], exponent=a["exponent"])
 
 
 def _max_pool(rank: int) -> Maker:
@@ -231,17 +281,26 @@ MAKERS: dict[str, Maker] = {
             "rsqrt",
             "reciprocal",
             "silu",
+            "mish",
+            "hardswish",
+            "hardsigmoid",
         )
     },
     "gelu": _unary("gelu", approximate="approximate"),
     "leaky_relu": _unary("leaky_relu", slope="negative_slope"),
     **dict.fromkeys(("clamp", "clip", "hardtanh", "clamp_min", "clamp_max"), _clamp),
     "relu6": _relu6,
+    "masked_fill": _masked_fill,
+    "softplus": _softplus,
+    "pow": _power,
     **{name: _binary(name) for name in ("add", "sub", "mul", "div", "maximum", "minimum")},
+    "subtract": _binary("sub"),
+    "multiply": _binary("mul"),
+    "divide": _binary("div"),
     "rsub": _rsub,
     **{name: _reduce(name) for name in ("sum", "mean", "amax", "amin", "logsumexp")},
-    "max": _reduce("amax"),
-    "min": _reduce("amin"),
+    "max": _extreme("amax", "maximum"),
+    "min": _extreme("amin", "minimum"),
     "softmax": _softmax("softmax"),
     "_softmax": _softmax("softmax"),
     "log_softmax": _softmax("log_softmax"),
@@ -262,8 +321,9 @@ MAKERS: dict[str, Maker] = {
     "triu": _triangle("triu"),
     "diag": _diag,
     "diag_embed": _diag,
-    **{f"adaptive_avg_pool{n}d": _average_pool for n in (1, 2, 3)},
-    **{f"avg_pool{n}d": _average_pool for n in (1, 2, 3)},
+    **{f"adaptive_avg_pool{n}d": _average_pool(n) for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": _average_pool(n) for n in (1, 2, 3)},
+    **{name: _norm(name) for name in ("group_norm", "instance_norm", "layer_norm")},
     **{f"max_pool{n}d": _max_pool(n) for n in (1, 2, 3)},
     **{f"max_pool{n}d_with_indices": _max_pool(n) for n in (2, 3)},
 }

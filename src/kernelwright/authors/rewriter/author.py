@@ -2,11 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors.graph.ir import Graph
 from kernelwright.authors.modes import compile_modes
 from kernelwright.schema import Attempt, Candidate, Target
+
+if TYPE_CHECKING:
+    from kernelwright.authors.graph.capture import Captured
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +23,8 @@ REORDERS_SUMS = frozenset(
         "sum-into-linear",
         "sum-of-products",
         "linear-of-linear",
+        "sum-split-features",
+        "as-attention",
         "sum-into-matmul",
         "matmul-associate",
         "matmul-associate-back",
@@ -25,6 +32,11 @@ REORDERS_SUMS = frozenset(
         "matmul-of-linear",
         "sum-channels-of-conv",
         "sum-positions-of-conv",
+        "sum-positions-of-group-norm",
+        "merge-average-pools",
+        "average-pool-before-pointwise",
+        "average-pool-of-conv",
+        "average-pool-of-conv-transpose",
     }
 )
 """Rules that take sums in another order than the reference. The second variant does without them."""
@@ -32,20 +44,37 @@ REORDERS_SUMS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """One variant, written out."""
+    """One variant."""
 
-    source: str
+    graph: Graph
     rules: tuple[str, ...]
     share: float
     """Estimated cost over the reference's."""
-    explanation: str
+    channels_last: bool = False
+
+    @property
+    def explanation(self) -> str:
+        return "\n".join(describe(self.rules, self.share, self.channels_last))
+
+    @property
+    def title(self) -> str:
+        parts = [f"rewritten: {_short(self.rules)}"] if self.rules else []
+        return "; ".join([*parts, "channels last"] if self.channels_last else parts)
+
+    def write(self, captured: "Captured", decorator: str = "", around: str = "") -> str:
+        """The file's text; ``decorator`` and ``around`` as ``print_module`` takes them."""
+        from kernelwright.authors.graph.printer import print_module
+
+        doc = describe(self.rules, self.share, self.channels_last)
+        return print_module(captured, doc=doc, graph=self.graph, fold=True, decorator=decorator, around=around)
 
 
 class RewriterAuthor:
     """Writes the module again with less work, by algebra: plain PyTorch, no kernels.
 
     Proposes the cheapest form under all rules; then, where that is another, the cheapest without those that change the
-    order of sums. Proposes nothing where no rule lowers the estimated cost (logged at INFO).
+    order of sums; then, on CUDA, the first of these (or the reference itself) with its 2d and 3d convolutions in
+    channels-last memory. Proposes nothing else where no rule lowers the estimated cost (logged at INFO).
     """
 
     name = "rewriter"
@@ -56,20 +85,19 @@ class RewriterAuthor:
         """The next variant. Raises ``AuthorError`` where the module cannot be captured as a graph."""
         if task.target not in (None, Target.TORCH) or _refused(history):
             return None
-        variants = write_variants(task, len(history) + 1)
+        captured, variants = find_variants(task)
         if len(variants) <= len(history):
             return None
         chosen = variants[len(history)]
-        return Candidate(
-            source=chosen.source,
-            author=self.name,
-            title=f"rewritten: {_short(chosen.rules)}",
-            explanation=chosen.explanation,
-        )
+        source, explanation = chosen.write(captured), chosen.explanation
+        return Candidate(source=source, author=self.name, title=chosen.title, explanation=explanation)
 
 
 class CompiledRewriterAuthor:
-    """The rewriter's first variant, its forward compiled by TorchInductor, in one mode after the other."""
+    """The rewriter's first variant, its forward compiled by TorchInductor, in one mode after the other.
+
+    On CUDA, then, the variant in channels-last memory, in the first mode.
+    """
 
     name = "rewriter+inductor"
     trusted = True
@@ -78,25 +106,30 @@ class CompiledRewriterAuthor:
     def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
         """The next mode. ``None`` where the rewriter has nothing to say: ``inductor`` then covers the rest."""
         modes = [mode for mode in compile_modes(task.platform) if mode.name in ("default", "max-autotune")]
-        if task.target not in (None, Target.TORCH) or _refused(history) or len(history) >= len(modes):
+        if task.target not in (None, Target.TORCH) or _refused(history) or len(history) > len(modes):
             return None
-        mode = modes[len(history)]
-        variants = write_variants(task, 1, decorator=f"@{mode.call}", around="cloned" if mode.graphs else "")
-        if not variants:
+        captured, variants = find_variants(task)
+        proposals = [(variant, mode) for mode in modes for variant in variants[:1] if variant.rules]
+        proposals += [(variant, modes[0]) for variant in variants if variant.channels_last]
+        if len(history) >= len(proposals):
             return None
+        chosen, mode = proposals[len(history)]
         return Candidate(
-            source=variants[0].source,
+            source=chosen.write(captured, f"@{mode.call}", around="cloned" if mode.graphs else ""),
             author=self.name,
-            title=f"rewritten: {_short(variants[0].rules)}; compiled ({mode.name})",
-            explanation=f"{variants[0].explanation}\n\nThen compiled: {mode.explanation}",
+            title=f"{chosen.title}; compiled ({mode.name})",
+            explanation=f"{chosen.explanation}\n\nThen compiled: {mode.explanation}",
         )
 
 
-def write_variants(task: Task, count: int, decorator: str = "", around: str = "") -> list[Rewriting]:
-    """Up to ``count`` different rewritings that are worth it, the boldest first. Raises ``AuthorError``."""
+def find_variants(task: Task) -> "tuple[Captured, list[Rewriting]]":
+    """The different rewritings that are worth it, the boldest first, the one in another layout last.
+
+    Raises ``AuthorError``.
+    """
     from kernelwright.authors.graph.capture import capture_problem
-    from kernelwright.authors.graph.printer import print_module
-    from kernelwright.authors.rewriter.cost import MACHINES
+    from kernelwright.authors.rewriter.calibrated import machine_for
+    from kernelwright.authors.rewriter.channels_last import in_channels_last
     from kernelwright.authors.rewriter.process import rewrite_in_child
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.saturate import Bounds
@@ -105,32 +138,40 @@ def write_variants(task: Task, count: int, decorator: str = "", around: str = ""
     if any(node.attr.get("impure") for node in captured.graph.nodes):
         raise AuthorError("the module draws random numbers")
     every = [rule.name for rule in ALL]
-    rule_sets = [every, [name for name in every if name not in REORDERS_SUMS]]
-    written: list[Rewriting] = []
-    for names in rule_sets[:count]:
-        found = rewrite_in_child(captured.graph, names, MACHINES.get(task.platform, MACHINES["cpu"]), Bounds())
+    machine = machine_for(task.platform)
+    variants: list[Rewriting] = []
+    for names in (every, [name for name in every if name not in REORDERS_SUMS]):
+        found = rewrite_in_child(captured.graph, names, machine, Bounds())
         if found is None:
             raise AuthorError("the rewriter ran out of time")
         share = found.cost / max(found.cost_before, 1)
         if not found.applied or share > WORTH_IT:
             log.info("%s: no rule lowers the cost (estimate %.2f of the reference's)", task.problem.name, share)
-            continue
-        doc = describe(found.applied, share)
-        source = print_module(captured, doc=doc, graph=found.graph, fold=True, decorator=decorator, around=around)
-        if source not in [w.source for w in written]:
-            written.append(Rewriting(source, found.applied, share, "\n".join(doc)))
-    return written
+            break  # fewer rules find no more
+        if not variants or found.graph.nodes != variants[0].graph.nodes:
+            variants.append(Rewriting(found.graph, found.applied, share))
+    if task.platform == "cuda":
+        first = variants[0] if variants else Rewriting(captured.graph, (), 1.0)
+        laid_out = in_channels_last(first.graph)
+        if laid_out is not None:
+            variants.append(replace(first, graph=laid_out, channels_last=True))
+    return captured, variants
 
 
-def describe(applied: Sequence[str], share: float) -> list[str]:
+def describe(applied: Sequence[str], share: float, channels_last: bool = False) -> list[str]:
     """Lines for the file's docstring and for ``Candidate.explanation``: what was done, and why it holds."""
     from kernelwright.authors.rewriter.rules import ALL
+    from kernelwright.authors.rewriter.stacking import STACKINGS
 
-    proofs = {rule.name: rule.proof for rule in ALL}
+    proofs = {known.name: known.proof for known in (*ALL, *STACKINGS)}
+    layout = "Convolutions are computed in channels-last memory: kernels are laid out per load, inputs on entry."
+    if not applied:
+        return ["The reference in another layout.", layout]
     return [
         "The reference with less work, by algebra.",
         f"Estimated cost: {share:.1%} of the reference's. Rules applied, each an identity for finite inputs:",
         *(f"- {name}: {proofs[name]}" for name in applied if name in proofs),
+        *([layout] if channels_last else []),
         "Work on weights alone is folded when weights are loaded (_fold), in float64, and rounded once; weights that",
         "are changed in place afterwards need a new load_state_dict.",
     ]

@@ -43,7 +43,7 @@ def _closest(choose: Callable[..., int], *bounds: int | None) -> int | None:
 
 NOTHING = Facts()
 KEEPS_BOUNDS = frozenset({"reshape", "permute", "expand", "amax", "amin", "mean", "max_pool"})
-ZERO_TO_ZERO = frozenset({"relu", "abs", "neg", "tanh", "erf", "leaky_relu", "gelu", "silu"})
+ZERO_TO_ZERO = frozenset({"relu", "abs", "neg", "tanh", "erf", "leaky_relu", "gelu", "silu", "mish", "hardswish"})
 """Elementwise operations that keep zeros, and with them a triangle."""
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -55,8 +55,15 @@ RANGES: dict[str, tuple[float, float]] = {
     "sqrt": (0.0, inf),
     "rsqrt": (0.0, inf),
     "log_softmax": (-inf, 0.0),
+    "softplus": (0.0, inf),
+    "hardsigmoid": (0.0, 1.0),
+    "var": (0.0, inf),
 }
 """Bounds that hold whatever the argument, in floating point too."""
+
+
+GATED = {"gelu": -0.1701, "silu": -0.2785, "mish": -0.3089, "hardswish": -0.3751}
+"""x times a share in [0, 1] that grows with x: at least this, at most x where x is positive."""
 
 
 def facts_of(node: Node, args: Sequence[Facts]) -> Facts:
@@ -74,6 +81,12 @@ def _bounds(node: Node, args: Sequence[Facts]) -> tuple[float, float]:
     if op in RANGES:
         return RANGES[op]
     if op in KEEPS_BOUNDS:
+        return args[0].low, args[0].high
+    if op in GATED:
+        return (0.0 if args[0].low >= 0 else GATED[op]), max(0.0, args[0].high)
+    if op == "power" and node.attr["exponent"] in (2, 4):
+        return 0.0, inf
+    if op == "avg_pool" and not any(node.attr["padding"]):
         return args[0].low, args[0].high
     if op in ("relu", "abs"):
         a = args[0]
@@ -103,7 +116,14 @@ def _compute(op: str, a: float, b: float) -> float | None:
     if op == "div" and b == 0:
         return None
     result = {"add": a + b, "sub": a - b, "mul": a * b}[op] if op != "div" else a / b
-    return result if isfinite(result) else None
+    if not isfinite(result):
+        return None
+    whole = float(round(result))
+    return whole if abs(result - whole) <= ROUNDING * abs(whole) else result
+
+
+ROUNDING = 4e-16
+"""n times 1/n is 1, whatever its last bit says: a result this close to a whole number is that number."""
 
 
 def _triangle(node: Node, args: Sequence[Facts]) -> tuple[int | None, int | None]:

@@ -15,7 +15,7 @@ GRACE = 30.0
 
 
 def rewrite_in_child(graph: Graph, rule_names: Sequence[str], machine: Machine, bounds: Bounds) -> Rewritten | None:
-    """``saturate.rewrite`` in a child process; ``None`` if it had to be killed.
+    """``saturate.rewrite`` and ``stacking.stacked`` in a child process; ``None`` if it had to be killed.
 
     Raises ``AuthorError`` (one line) if egglog is missing, or the child failed.
     """
@@ -37,10 +37,11 @@ def main() -> None:
     """The child: a task on standard input, the result on standard output."""
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.saturate import rewrite
+    from kernelwright.authors.rewriter.stacking import stacked
 
     graph, names, machine, bounds = pickle.loads(sys.stdin.buffer.read())
     rules = [rule for rule in ALL if rule.name in names]
-    sys.stdout.buffer.write(pickle.dumps(rewrite(graph, rules, machine, bounds)))
+    sys.stdout.buffer.write(pickle.dumps(stacked(rewrite(graph, rules, machine, bounds), machine)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Rules as records: what they match, why they hold, and what they build. Imports no torch."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from kernelwright.authors.rewriter.terms import Term, Terms
 
@@ -105,6 +106,26 @@ def precise(term: Term) -> bool:
 def padded(shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
     """The shape as broadcasting sees it: ones in front up to ``rank``."""
     return (1,) * (rank - len(shape)) + shape
+
+
+def axis_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """The axes of two shapes of equally many elements, cut into the smallest groups that hold the same elements."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        left, right = ([i], [j]) if i < len(before) and j < len(after) else ([], [])
+        left = left or list(range(i, len(before)))  # what is left over has size one
+        right = right or list(range(j, len(after)))
+        i, j = i + len(left), j + len(right)
+        while prod(before[a] for a in left) != prod(after[a] for a in right):
+            if prod(before[a] for a in left) < prod(after[a] for a in right):
+                left.append(i)
+                i += 1
+            else:
+                right.append(j)
+                j += 1
+        groups.append((left, right))
+    return groups
 
 
 def along(terms: Terms, x: Term, axis: int, like: Term) -> Term | None:

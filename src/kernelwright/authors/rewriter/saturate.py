@@ -15,6 +15,9 @@ from kernelwright.authors.rewriter.extract import extract
 from kernelwright.authors.rewriter.rule import Match, Rule
 from kernelwright.authors.rewriter.terms import Term, Terms
 
+MOST_FORMS = 16
+"""Of one value: what rules find beyond this many is, as a rule, another way to write the same work on weights."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -23,6 +26,7 @@ class Bounds:
     rounds: int = 12
     terms: int = 4000
     seconds: float = 15.0
+    forms: int = MOST_FORMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,11 @@ class Saturation:
         self.original = len(self.terms.nodes)
         self._send()
 
-    def round(self, deadline: float, most_terms: int) -> bool:
+    def round(self, deadline: float, most_terms: int, most_forms: int = MOST_FORMS) -> bool:
         """One round: find, build, unite. False when nothing was new."""
-        groups, matches = self._egraph.search()
+        groups, matches = self._search()
         self.terms.regroup(groups)
+        forms = self.terms.forms()
         changed = False
         for old, new in self.terms.uniform():
             changed |= self._unite(Step("known-value", old, new, ()))
@@ -74,10 +79,19 @@ class Saturation:
             if time.monotonic() > deadline or len(self.terms.nodes) > most_terms:
                 break
             rule, _ = self._patterns[found.pattern]
+            root = self.terms.classes[found.operations[0][0]]
+            if forms[root] >= most_forms:
+                continue
             step = self._apply(rule, found)
             if step is not None:
+                forms[root] += 1
                 changed |= self._unite(step)
         return changed
+
+    def _search(self) -> tuple[list[int], list[Found]]:
+        """Classes and matches, of terms too that a rule made before it refused."""
+        self._send()
+        return self._egraph.search()
 
     def _unite(self, step: Step) -> bool:
         self._send()
@@ -87,7 +101,7 @@ class Saturation:
 
     def finish(self) -> None:
         """Takes over the last unions."""
-        self._groups, _ = self._egraph.search()
+        self._groups, _ = self._search()
         self.terms.regroup(self._groups)
 
     def _apply(self, rule: Rule, found: Found) -> Step | None:
@@ -180,7 +194,7 @@ def rewrite(graph: Graph, rules: Sequence[Rule], machine: Machine, bounds: Bound
     deadline = time.monotonic() + bounds.seconds
     rounds, growing = 0, True
     while growing and rounds < bounds.rounds and time.monotonic() < deadline and len(run.terms.nodes) <= bounds.terms:
-        growing = run.round(deadline, bounds.terms)
+        growing = run.round(deadline, bounds.terms, bounds.forms)
         rounds += 1
     run.finish()
     best, terms = run.cheapest(machine)

@@ -4,6 +4,7 @@ A term is a node whose arguments are classes of equal terms. The e-graph decides
 what each one is: operation, attributes, type, facts. Imports no torch.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,6 +125,10 @@ class Terms:
                     known[group] = new
                     changed = True
         self._facts = known
+
+    def forms(self) -> Counter[int]:
+        """Per class the number of different terms, as of the last ``regroup``."""
+        return Counter(self.classes[term] for term in self._known.values())
 
     def uniform(self) -> list[tuple[int, int]]:
         """Pairs of a weight-only term whose elements are all one known number, and the filled tensor it equals."""

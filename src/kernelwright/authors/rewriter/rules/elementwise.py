@@ -44,7 +44,12 @@ def weights_right(t: Terms, m: Match) -> Term | None:
 def merge_scales(t: Terms, m: Match) -> Term | None:
     if m.x.weight_only and not (m.a.op == m.b.op == "const"):
         return None
-    return t.mul(m.x, t.mul(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
+    return t.mul(m.x, t.mul(*in_order(m.a, m.b))) if m.a.weight_only and m.b.weight_only else None
+
+
+def in_order(a: Term, b: Term) -> tuple[Term, Term]:
+    """One of the two orders, so that a product (or sum) of weights that was met in both ways is one term."""
+    return (a, b) if a.id <= b.id else (b, a)
 
 
 @rule(
@@ -54,7 +59,7 @@ def merge_scales(t: Terms, m: Match) -> Term | None:
     when="a and b are weight-only",
 )
 def merge_shifts(t: Terms, m: Match) -> Term | None:
-    return t.add(m.x, t.add(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
+    return t.add(m.x, t.add(*in_order(m.a, m.b))) if m.a.weight_only and m.b.weight_only else None
 
 
 @rule(
@@ -88,6 +93,8 @@ def scale_sum(t: Terms, m: Match) -> Term | None:
     "drop-neutral",
     "(mul@op x a)",
     "(add@op x a)",
+    "(mul@op a x)",
+    "(add@op a x)",
     proof="x·1 = x and x + 0 = x",
     when="a is 1 (or 0) everywhere and does not widen x",
     on_weights=True,
@@ -121,6 +128,31 @@ def factor_sum(t: Terms, m: Match) -> Term | None:
 )
 def factor_scales(t: Terms, m: Match) -> Term | None:
     return t.mul(m.x, t.add(m.a, m.b)) if m.a.weight_only and m.b.weight_only else None
+
+
+@rule(
+    "factor-input",
+    "(add (mul x y) x)",
+    "(add x (mul x y))",
+    "(add (mul y x) x)",
+    "(add x (mul y x))",
+    proof="x·y + x = x·(y + 1)",
+    when="x and y depend on inputs and have the type of the result",
+)
+def factor_input(t: Terms, m: Match) -> Term | None:
+    fits = m.x.type == m.y.type == m.root.type and not m.x.weight_only and not m.y.weight_only
+    return t.mul(m.x, t.add(m.y, 1.0)) if fits else None
+
+
+@rule(
+    "gather-shift",
+    "(add@outer (add@inner x a) x)",
+    "(add@outer x (add@inner x a))",
+    proof="(x + a) + x = x·2 + a",
+    when="a is weight-only and does not widen x",
+)
+def gather_shift(t: Terms, m: Match) -> Term | None:
+    return t.add(t.mul(m.x, 2.0), m.a) if m.a.weight_only and m.x.type == m.root.type else None
 
 
 @rule("double", "(add x x)", proof="x + x = x·2")
@@ -198,6 +230,8 @@ RULES: tuple[Rule, ...] = (
     cancel_difference,
     factor_sum,
     factor_scales,
+    factor_input,
+    gather_shift,
     double,
     relu_as_clamp,
     clamp_as_relu,

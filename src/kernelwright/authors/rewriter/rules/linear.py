@@ -1,6 +1,8 @@
 """Linear layers and matrix products: what commutes with a contraction, and what its weights can take in."""
 
-from kernelwright.authors.rewriter.rule import Match, Rule, along, precise, rule, vector
+from math import prod
+
+from kernelwright.authors.rewriter.rule import Match, Rule, along, axis_groups, precise, rule, vector
 from kernelwright.authors.rewriter.terms import Term, Terms
 
 
@@ -69,6 +71,24 @@ def sum_into_linear(t: Terms, m: Match) -> Term | None:
         return None
     x = t.sum(m.x, [d for d in dims if d != last])
     return t.linear(x, t.sum(m.w, [0]) if last in dims else m.w)
+
+
+@rule(
+    "sum-split-features",
+    "(sum (reshape (linear x w)))",
+    proof="features laid out as axes of their own are rows of W laid out alike: Σⱼ (W·x)ᵢⱼ = (Σⱼ Wᵢⱼ)·x",
+    when="the last axis is split and summed in part, all other summed axes are none of x's; float32 or wider",
+)
+def sum_split_features(t: Terms, m: Match) -> Term | None:
+    dims = set(m.sum.attr["dims"])
+    groups = axis_groups(m.linear.shape, m.reshape.shape)
+    before, after = groups[-1]
+    if before != [m.linear.rank - 1] or not dims <= set(after) or not m.sum.attr["keepdim"] or not precise(m.root):
+        return None
+    split = t.reshape(m.w, (*(m.reshape.shape[a] for a in after), m.w.shape[1]))
+    summed = t.sum(split, [after.index(d) for d in sorted(dims)])
+    rows = t.reshape(summed, (prod(summed.shape[:-1]), m.w.shape[1]))
+    return t.reshape(t.linear(m.x, rows), m.root.shape)
 
 
 @rule(
@@ -229,6 +249,7 @@ RULES: tuple[Rule, ...] = (
     take_input_scale,
     take_input_shift,
     sum_into_linear,
+    sum_split_features,
     sum_of_products,
     linear_of_linear,
     add_linears,

@@ -1,13 +1,12 @@
 """Reductions: one form for all of them, axes of size one, and what a reduction commutes with."""
 
-from collections.abc import Sequence
 from math import prod
 
-from kernelwright.authors.rewriter.rule import Match, Rule, padded, precise, rule
+from kernelwright.authors.rewriter.rule import Match, Rule, axis_groups, padded, precise, rule
 from kernelwright.authors.rewriter.terms import Term, Terms
 
 EVERY = tuple(f"({op}@reduced x)" for op in ("sum", "mean", "amax", "amin", "logsumexp"))
-MONOTONE = ("relu", "clamp", "sigmoid", "tanh", "exp")
+MONOTONE = ("relu", "clamp", "sigmoid", "tanh", "exp", "softplus", "hardsigmoid", "leaky_relu")
 
 
 @rule("keep-axes", *EVERY, proof="a reduction that drops axes is one that keeps them at size one, reshaped")
@@ -90,14 +89,18 @@ def merge_reductions(t: Terms, m: Match) -> Term | None:
     "(sum (mul x c))",
     "(sum (mul c x))",
     proof="Σ x·c = (Σ x)·c",
-    when="c does not vary along the summed axes, x is not widened; float32 or wider",
+    when="c does not vary along summed axes (along the others the sum comes last), x is not widened; float32 or wider",
 )
 def sum_of_scaled(t: Terms, m: Match) -> Term | None:
     dims = m.sum.attr["dims"]
     fits = m.sum.attr["keepdim"] and m.x.type == m.mul.type and precise(m.root)
-    if not fits or any(padded(m.c.shape, m.x.rank)[d] != 1 for d in dims):
+    if not fits:
         return None
-    return t.mul(t.sum(m.x, dims), m.c)
+    shape = padded(m.c.shape, m.x.rank)
+    alike = [d for d in dims if shape[d] == 1]
+    if not alike or (len(alike) < len(dims) and all(m.x.shape[d] == 1 for d in alike)):
+        return None
+    return t.sum(t.mul(t.sum(m.x, alike), m.c), [d for d in dims if shape[d] != 1])
 
 
 @rule(
@@ -165,33 +168,39 @@ def reduce_reshaped(t: Terms, m: Match) -> Term | None:
     return t.reshape(t.reduce(m.reduced.op, m.x, original), m.root.shape) if original else None
 
 
-def axis_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """The axes of two shapes of equally many elements, cut into the smallest groups that hold the same elements."""
-    groups: list[tuple[list[int], list[int]]] = []
-    i = j = 0
-    while i < len(before) or j < len(after):
-        left, right = ([i], [j]) if i < len(before) and j < len(after) else ([], [])
-        left = left or list(range(i, len(before)))  # what is left over has size one
-        right = right or list(range(j, len(after)))
-        i, j = i + len(left), j + len(right)
-        while prod(before[a] for a in left) != prod(after[a] for a in right):
-            if prod(before[a] for a in left) < prod(after[a] for a in right):
-                left.append(i)
-                i += 1
-            else:
-                right.append(j)
-                j += 1
-        groups.append((left, right))
-    return groups
+@rule(
+    "sum-of-reshaped-shift",
+    "(sum (reshape (add@inner x c)))",
+    "(sum (reshape (mul@inner x c)))",
+    proof="an elementwise operation, laid out in another shape, is one on its sides laid out alike",
+    when="c is weight-only and, along the axes that the reshape splits or joins, as large as x or of size one",
+)
+def sum_of_reshaped_shift(t: Terms, m: Match) -> Term | None:
+    if not m.c.weight_only or m.x.type != m.inner.type:
+        return None
+    after = m.reshape.shape
+    x = t.reshape(m.x, after)
+    if m.c.op != "const":
+        shape = padded(m.c.shape, m.x.rank)
+        laid_out = [1] * len(after)
+        for old, new in axis_groups(m.x.shape, after):
+            if all(shape[d] == m.x.shape[d] for d in old):
+                for d in new:
+                    laid_out[d] = after[d]
+            elif any(shape[d] != 1 for d in old):
+                return None
+        return t.make("sum", t.make(m.inner.op, x, t.reshape(m.c, laid_out)), **m.sum.attr)
+    return t.make("sum", t.make(m.inner.op, x, m.c), **m.sum.attr)
 
 
 @rule(
     "reduce-before-monotone",
     *(f"({extreme}@reduced ({op}@inner x))" for extreme in ("amax", "amin") for op in MONOTONE),
     proof="the largest of f(x) is f of the largest x, for f that never falls",
+    when="a leaky relu's slope is not negative",
 )
 def reduce_before_monotone(t: Terms, m: Match) -> Term | None:
-    if not m.reduced.attr["keepdim"]:
+    if not m.reduced.attr["keepdim"] or m.inner.attr.get("slope", 0) < 0:
         return None
     return t.make(m.inner.op, t.reduce(m.reduced.op, m.x, m.reduced.attr["dims"]), **m.inner.attr)
 
@@ -200,8 +209,11 @@ def reduce_before_monotone(t: Terms, m: Match) -> Term | None:
     "pool-before-monotone",
     *(f"(max_pool ({op}@inner x))" for op in MONOTONE),
     proof="the largest of f(x) in a window is f of the largest x there, for f that never falls",
+    when="a leaky relu's slope is not negative",
 )
 def pool_before_monotone(t: Terms, m: Match) -> Term | None:
+    if m.inner.attr.get("slope", 0) < 0:
+        return None
     return t.make(m.inner.op, t.make("max_pool", m.x, **m.max_pool.attr), **m.inner.attr)
 
 
@@ -237,6 +249,7 @@ RULES: tuple[Rule, ...] = (
     sum_of_two,
     reduce_permuted,
     reduce_reshaped,
+    sum_of_reshaped_shift,
     reduce_before_monotone,
     pool_before_monotone,
     reduce_before_affine,
