@@ -295,6 +295,15 @@ def test_tiles_cover_and_cuts_are_whole(batch: int, rows: int, columns: int, dep
     assert (tile.rows + tile.columns) * tile.depth * 2 * 2 * tile.stages <= 227 << 10
 
 
+def test_layers_of_a_sequence_are_named(tmp_path: Path) -> None:
+    """Their names begin with a digit."""
+    module = nn.Sequential(nn.Linear(192, 208), nn.ReLU(), nn.Linear(208, 192))
+    captured = capture(module, [torch.randn(80, 192)])
+    written = write(Form(captured, captured.graph))
+    assert written is not None
+    ast.parse(written.source)
+
+
 def tuner(path: Path, times: dict[Tile, float], asked: list[Tile]) -> Tuner:
     def measure(shape: Shape, lie: Lie, tile: Tile) -> float:
         del shape, lie

@@ -63,7 +63,7 @@ class Names:
         self.taken = {*reserved, "torch", "nn", "F", "self", *HELPERS}
 
     def new(self, hint: str) -> str:
-        name = hint if hint.isidentifier() and not iskeyword(hint) else f"{hint}_"
+        name = f"layer_{hint}" if hint[:1].isdigit() else f"{hint}_" if iskeyword(hint) else hint
         number = 1
         while (name if number == 1 else f"{name}_{number}") in self.taken:
             number += 1

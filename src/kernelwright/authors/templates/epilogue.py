@@ -30,6 +30,23 @@ def _gelu(attr: Mapping[str, object], args: Args) -> str:
     return f"0.5 * {x} * (1.0 + tl.erf({x} * 0.7071067811865476))"
 
 
+def _softplus(x: str) -> str:
+    return f"tl.where({x} > 20.0, {x}, libdevice.log1p(libdevice.exp({x})))"
+
+
+def _power(attr: Mapping[str, object], args: Args) -> str:
+    x, exponent = args[0], attr["exponent"]
+    if exponent == 2:
+        return f"{x} * {x}"
+    if exponent == 3:
+        return f"{x} * {x} * {x}"
+    return f"libdevice.pow({x}, {float(str(exponent))!r})"
+
+
+def _ramp(x: str) -> str:
+    return f"tl.minimum(tl.maximum({x} + 3.0, 0.0), 6.0) * (1.0 / 6.0)"
+
+
 EXPRESSIONS: dict[str, Callable[[Mapping[str, object], Args], str]] = {
     "add": lambda attr, args: f"{args[0]} + {args[1]}",
     "sub": lambda attr, args: f"{args[0]} - {args[1]}",
@@ -51,6 +68,11 @@ EXPRESSIONS: dict[str, Callable[[Mapping[str, object], Args], str]] = {
     "log": lambda attr, args: f"libdevice.log({args[0]})",
     "erf": lambda attr, args: f"tl.erf({args[0]})",
     "gelu": _gelu,
+    "softplus": lambda attr, args: _softplus(args[0]),
+    "mish": lambda attr, args: f"{args[0]} * libdevice.tanh({_softplus(args[0])})",
+    "hardsigmoid": lambda attr, args: _ramp(args[0]),
+    "hardswish": lambda attr, args: f"{args[0]} * ({_ramp(args[0])})",
+    "power": _power,
 }
 """The vocabulary's pointwise operations on float32 values. Division is rounded, as PyTorch's is."""
 
