@@ -35,7 +35,7 @@ BUILT_IN: dict[str, str] = {
 CHEAPEST_FIRST = ("rewriter", "inductor", "rewriter+inductor")
 """The order in which the built-in Authors are asked: a small budget should see algebra before compilers."""
 CHEAPEST_FIRST_ON_CUDA = (
-    "rewriter", "rewriter+templates", "inductor", "rewriter+inductor", "rewriter+templates+inductor",
+    "rewriter+templates", "rewriter", "rewriter+templates+inductor", "inductor", "rewriter+inductor",
 )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ from kernelwright.authors.author import AuthorError, Task
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
 from kernelwright.authors.templates import tuning
-from kernelwright.authors.templates.tiles import Lie, Shape, Tile
+from kernelwright.authors.templates.catalogue import TEMPLATES, Choose, Template
+from kernelwright.authors.templates.products import by_size
 from kernelwright.judge.gate import gate_at
 from kernelwright.schema import Attempt, Candidate, Status, Target
 
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
     from kernelwright.authors.graph.capture import Captured
     from kernelwright.authors.graph.ir import Graph
 
-PRODUCTS = (
-    "split products",
-    "Float32 matrix products on tensor cores: each operand is split into two float16 parts and one power of two for "
-    "each row, and three products of parts are added up in float32 (Ootomo and Yokota, 2022), as exactly as float32's.",
-)
-HALVES = (
-    "half convolutions",
-    "Convolutions in float16, channels last, with powers of two that keep everything in range: PyTorch computes them "
-    "in tf32, which has the same 11 significant bits.",
-)
-"""Titles, and what is said of each template in the file."""
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
 REPLAYED = "one CUDA graph: inputs are copied in, outputs are cloned"
 FEWEST_LEFT = 2
@@ -95,35 +85,32 @@ def write(
     around: str = "",
     decorator: str = "",
     halves: bool = True,
-    choose: Callable[[Shape, Lie], Tile] | None = None,
+    choose: Choose | None = None,
 ) -> Written | None:
     """The graph with every template that fits, printed; ``None`` where none does, or nothing is left to compile.
 
     ``halves``: convolutions in float16, where PyTorch's are in tf32. ``choose``: the tile of each product.
     """
     from kernelwright.authors.graph.printer import print_module
-    from kernelwright.authors.templates import convolutions, products
 
-    placed, texts, said = form.graph, list[str](), list[tuple[str, str]]()
-    if halves and (convolved := convolutions.find(placed)):
-        placed, text = convolutions.place(placed, convolved)
-        texts.append(text)
-        said.append(HALVES)
-    if multiplied := products.find(placed, *([choose] if choose else [])):
-        placed, text = products.place(placed, multiplied)
-        texts.append(text)
-        said.append(PRODUCTS)
-    if not said or (decorator and _left(placed) < FEWEST_LEFT):
+    graph, texts, used = form.graph, list[str](), list[Template]()
+    for template in TEMPLATES:
+        placed = template.place(graph, choose or by_size) if halves or not template.tf32 else None
+        if placed is not None:
+            graph, text = placed
+            texts.append(text)
+            used.append(template)
+    if not used or (decorator and _left(graph) < FEWEST_LEFT):
         return None
     functions = "\n\n\n".join(texts)
-    used = tuple(line for line in IMPORTS if "libdevice" not in line or "libdevice." in functions)
+    imports = tuple(line for line in IMPORTS if "libdevice" not in line or "libdevice." in functions)
     doc = [*(form.doc or ("The reference with kernels from templates.",))]
-    doc += [line for _, text in said for line in fill(text, WIDTH).splitlines()]
+    doc += [line for template in used for line in fill(template.says, WIDTH).splitlines()]
     source = print_module(
-        form.captured, doc=doc, graph=placed, fold=True, decorator=decorator, imports=used, functions=functions,
+        form.captured, doc=doc, graph=graph, fold=True, decorator=decorator, imports=imports, functions=functions,
         around=around,
     )  # fmt: skip
-    return Written(source, " and ".join(title for title, _ in said), "\n".join(doc))
+    return Written(source, " and ".join(template.title for template in used), "\n".join(doc))
 
 
 def _left(graph: "Graph") -> int:
