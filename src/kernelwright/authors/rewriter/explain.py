@@ -70,6 +70,8 @@ class Proofs:
                     continue
                 if step.rule not in names:
                     names.append(step.rule)
+                if step.rule == "known-value":
+                    deeper += self._known(step.old)
                 # the match saw classes: each inner term stands for the argument it was found as
                 deeper += self._inner(step)
             for pair in deeper:
@@ -77,6 +79,12 @@ class Proofs:
                     seen.add(pair)
                     pending.append(pair)
         return names
+
+    def _known(self, term: int) -> list[tuple[int, int]]:
+        """Which arguments of a term whose value is known had to be equal to a number or a filled tensor."""
+        args = self.terms.nodes[term].args
+        pairs = [(arg, self.terms.classes[arg]) for arg in args]
+        return [(arg, value) for arg, value in pairs if self.terms.nodes[value].op in ("const", "full")]
 
     def _inner(self, step: Step) -> list[tuple[int, int]]:
         """Which arguments of the matched terms had to be equal to the inner terms of the match."""
