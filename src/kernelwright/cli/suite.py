@@ -91,6 +91,8 @@ def run(
         "--swarm": swarm, "--budget": budget, "--precision": precision, "--platform": device.name,
         "--baseline": baseline, "--time-limit": time_limit, "--at-once": side_by_side, "--unsafe": unsafe,
     }  # fmt: skip
+    if side_by_side > 1:
+        device.limits()  # measured before several use the device, where that has not been done
     sitting = Sitting(began=recording.now(), command=suite_options.command(name, typed), at_once=side_by_side)
     with usage_errors(SuiteError):
         before = _before(place, resume)

@@ -132,7 +132,7 @@ def as_it_is(task: Task) -> Form:
 def rewritten(task: Task) -> Form:
     """The cheapest form that the rewriter finds: the reference's own where no rule lowers the estimated cost."""
     from kernelwright.authors.rewriter.author import WORTH_IT, describe
-    from kernelwright.authors.rewriter.cost import MACHINES
+    from kernelwright.authors.rewriter.calibrated import machine_for
     from kernelwright.authors.rewriter.process import rewrite_in_child
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.saturate import Bounds
@@ -140,8 +140,7 @@ def rewritten(task: Task) -> Form:
     form = as_it_is(task)
     if any(node.attr.get("impure") for node in form.graph.nodes):
         raise AuthorError("the module draws random numbers")
-    machine = MACHINES.get(task.platform, MACHINES["cpu"])
-    found = rewrite_in_child(form.graph, [rule.name for rule in ALL], machine, Bounds())
+    found = rewrite_in_child(form.graph, [rule.name for rule in ALL], machine_for(task.platform), Bounds())
     if found is None:
         raise AuthorError("the rewriter ran out of time")
     share = found.cost / max(found.cost_before, 1)
