@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from kernelwright.authors.graph.capture import capture
-from kernelwright.authors.templates import convolutions, products
+from kernelwright.authors.templates import convolutions, half_layers, products
 from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.kernels.weights import high_part, low_part, row_unit
 from kernelwright.authors.templates.tiles import CANDIDATES, FILLS, Lie, Shape, Tile, blocks, cut, tile_for
@@ -214,6 +214,41 @@ def test_a_file_says_how_it_is_called() -> None:
     assert "libdevice" not in written.source
     nothing_between = capture(Module(lambda m, x: torch.relu(m.linear(x))), [torch.randn(80, 192)])
     assert write(Form(nothing_between, nothing_between.graph), decorator="@torch.compile()") is None
+
+
+class Network(nn.Module):
+    """Convolutions after convolutions: plain, in groups, transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3, padding=1)
+        self.norm = nn.BatchNorm2d(16)
+        self.depthwise = nn.Conv2d(16, 16, 3, groups=16, bias=False)
+        self.up = nn.ConvTranspose2d(16, 8, 2, stride=2)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.norm(self.first(x)))
+        return self.head((self.up(self.depthwise(x) + 1.0) + 0.5).mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
+def test_a_compiled_network_keeps_its_convolutions_in_half(size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(half_layers, "FEWEST_FLOPS", 1)
+    monkeypatch.setattr(torch, "compile", lambda **_: lambda function: function)
+    torch.manual_seed(0)
+    module, inputs = Network().eval(), [size * torch.randn(2, 3, 16, 16)]
+    captured = capture(module, inputs)
+    written = write(Form(captured, captured.graph), decorator="@torch.compile(dynamic=False)")
+    assert written is not None and "triton.jit" not in written.source.split("class ModelNew")[1]
+    assert written.source.count("F.conv") == 3 and written.source.count("half_input(") == 4
+    space: dict[str, type[nn.Module]] = {}
+    exec(written.source, space)
+    model = space["ModelNew"]()
+    model.load_state_dict(module.state_dict())
+    with torch.no_grad():
+        answer, exact = model(*inputs), copy.deepcopy(module).double()(*(x.double() for x in inputs))
+    assert float((answer.double() - exact).norm() / exact.norm()) < 2.0**-10
 
 
 def test_replaying_keeps_what_the_caller_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,6 @@ def hint(node: Node) -> str:
 
 def role_of(consumer: Node, place: int) -> str:
     """What a folded tensor is to the operation that takes it."""
-    if consumer.op == "call":
-        return "part"
     if consumer.op in ("linear", "conv"):
         return ("input", "weight", "bias")[place]
     return {"mul": "scale", "div": "divisor", "add": "shift", "sub": "shift", "matmul": "factor"}.get(

@@ -286,6 +286,7 @@ class _Printer:
         leaf = node.op in ("weight", "const")
         if self.live[p] or p in found or leaf or self._inline(p) or not isinstance(node.type, TensorType):
             return
+        role = node.attr["function"] if node.op == "call" else role
         source = next(iter(self._weights(p)), "")
         owner = source.rpartition(".")[0].replace(".", "_")
         name = "_".join(part for part in ("folded", owner, role) if part)

@@ -95,7 +95,8 @@ def write(
 
     graph, texts, used = form.graph, list[str](), list[Template]()
     for template in TEMPLATES:
-        placed = template.place(graph, choose or by_size) if halves or not template.tf32 else None
+        wanted = (halves or not template.tf32) and template.compiled in (None, bool(decorator))
+        placed = template.place(graph, choose or by_size) if wanted else None
         if placed is not None:
             graph, text = placed
             texts.append(text)

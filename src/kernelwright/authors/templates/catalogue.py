@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph
-from kernelwright.authors.templates import convolutions, products
+from kernelwright.authors.templates import convolutions, half_layers, products
 from kernelwright.authors.templates.tiles import Lie, Shape, Tile
 
 Choose = Callable[[Shape, Lie], Tile]
@@ -24,6 +24,8 @@ class Template:
     """The graph with the kernels in it; ``None`` where none fits."""
     tf32: bool = False
     """No more exact than tf32: only right where the reference is computed in that."""
+    compiled: bool | None = None
+    """Only where the module is compiled as a whole, or only where it is not."""
 
 
 def _half_convolutions(graph: Graph, choose: Choose) -> Placed | None:
@@ -32,19 +34,24 @@ def _half_convolutions(graph: Graph, choose: Choose) -> Placed | None:
     return convolutions.place(graph, found) if found else None
 
 
+def _half_layers(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    found = half_layers.find(graph)
+    return half_layers.place(graph, found) if found else None
+
+
 def _split_products(graph: Graph, choose: Choose) -> Placed | None:
     found = products.find(graph, choose)
     return products.place(graph, found) if found else None
 
 
+_TF32 = (
+    "Convolutions in float16, channels last, with powers of two that keep everything in range: PyTorch computes "
+    "them in tf32, which has the same 11 significant bits."
+)
 TEMPLATES = (
-    Template(
-        "half convolutions",
-        "Convolutions in float16, channels last, with powers of two that keep everything in range: PyTorch computes "
-        "them in tf32, which has the same 11 significant bits.",
-        _half_convolutions,
-        tf32=True,
-    ),
+    Template("half convolutions", _TF32, _half_layers, tf32=True, compiled=True),
+    Template("half convolutions", _TF32, _half_convolutions, tf32=True, compiled=False),
     Template(
         "split products",
         "Float32 matrix products on tensor cores: each operand is split into two float16 parts and one power of two "

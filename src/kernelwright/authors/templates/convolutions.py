@@ -4,12 +4,12 @@ Only where PyTorch's own is computed in tf32, which has no more significant bits
 tf32's, and elsewhere it turns such a candidate down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from kernelwright.authors.graph.expressions import expression
-from kernelwright.authors.graph.ir import Graph, Node, Symbol, TensorType, attributes
+from kernelwright.authors.graph.ir import Graph, Node, Symbol, TensorType, Type, attributes
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
 
@@ -67,32 +67,29 @@ def place(graph: Graph, found: Sequence[Convolution]) -> tuple[Graph, str]:
             continue
         convolution = found[inside[position]]
         x, weight, *bias = graph.nodes[convolution.node].args
-        attr = graph.nodes[convolution.node].attr
-        type_ = graph.nodes[weight].type
-        assert isinstance(type_, TensorType)
-        inputs = 0 if attr["transposed"] else 1
-        half = TensorType(type_.shape[:2] + (1,) * (type_.rank == 3) + type_.shape[2:], "float16")
-        plain = TensorType(half.shape, type_.dtype)
-        wide = at[weight]
-        if type_.rank == 3:
-            wide = add(Node("reshape", (wide,), attributes(shape=plain.shape), plain))
-        format_ = Symbol(FORMATS[type_.rank])
-        made = (
-            add(Node("call", (wide,), attributes(function="half_filters", more=(inputs, format_)), half)),
-            add(
-                Node(
-                    "call",
-                    (wide,),
-                    attributes(function="filter_unit", more=(inputs,)),
-                    TensorType((type_.shape[1 - inputs],), "float32"),
-                )
-            ),
-        )
-        operands = (at[x], *made, *(at[a] for a in bias), *(at[e] for e in convolution.after.operands))
+        transposed = graph.nodes[convolution.node].attr["transposed"]
+        filters = half_weight(add, at[weight], graph.nodes[weight].type, transposed=transposed)
+        operands = (at[x], *filters, *(at[a] for a in bias), *(at[e] for e in convolution.after.operands))
         name = f"convolution_{inside[position] + 1}"
         at[position] = add(Node("call", operands, attributes(function=name), node.type))
     placed = Graph(tuple(nodes), tuple(at[o] for o in graph.outputs)).pruned()
     return placed, _text(graph, found)
+
+
+def half_weight(add: Callable[[Node], int], weight: int, type_: Type, *, transposed: bool) -> tuple[int, int]:
+    """The filters in float16 and their units, from the weight that lies at this position."""
+    assert isinstance(type_, TensorType)
+    inputs = 0 if transposed else 1
+    shape = type_.shape[:2] + (1,) * (type_.rank == 3) + type_.shape[2:]
+    if type_.rank == 3:
+        weight = add(Node("reshape", (weight,), attributes(shape=shape), TensorType(shape, type_.dtype)))
+    units = TensorType((shape[1 - inputs],), "float32")
+    format_ = Symbol(FORMATS[type_.rank])
+    made = attributes(function="half_filters", more=(inputs, format_))
+    return (
+        add(Node("call", (weight,), made, TensorType(shape, "float16"))),
+        add(Node("call", (weight,), attributes(function="filter_unit", more=(inputs,)), units)),
+    )
 
 
 def _text(graph: Graph, found: Sequence[Convolution]) -> str:
