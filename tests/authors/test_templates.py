@@ -45,6 +45,7 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], tuple[tuple[int, ...], ...]]
         ((80, 192),),
     ),
     "a value used twice": (lambda m, x: (y := m.linear(x)) * torch.relu(y) + y.abs(), ((80, 192),)),
+    "two products": (lambda m, x: torch.relu(m.linear(x) + m.linear(x * 2.0)), ((80, 192),)),
     "a residual": (lambda m, x: torch.maximum(m.linear(x), x[:, :1]), ((80, 192),)),
     "matrices": (lambda m, a, b: a @ b, ((96, 160), (160, 112))),
     "both turned": (lambda m, a, b: a.T @ b.T, ((160, 96), (112, 160))),
@@ -173,6 +174,14 @@ def test_pointwise_work_goes_into_the_kernel_up_to_what_somebody_else_needs() ->
     whole = graph_of(lambda m, x: torch.relu(m.linear(x) * m.scale) + 1.0, (80, 192))
     (product,) = products.find(whole)
     assert product.after.result == whole.outputs[0]
+
+
+def test_what_follows_two_products_goes_into_one_of_their_kernels() -> None:
+    graph = graph_of(lambda m, x: torch.relu(m.linear(x) + m.linear(x * 2.0)), (80, 192))
+    first, second = products.find(graph)
+    assert (first.after.result, second.after.result) == (graph.outputs[0], second.node)
+    placed, _ = products.place(graph, [first, second])
+    assert [node.op for node in placed.nodes].count("linear") == 0
 
 
 def test_what_depends_on_the_product_by_another_way_is_no_operand() -> None:

@@ -30,6 +30,7 @@ def find(graph: Graph) -> list[Convolution]:
     """Every float32 convolution of a live input by weights in one group that is large enough."""
     live = graph.live()
     found: list[Convolution] = []
+    taken: set[int] = set()
     for position, node in enumerate(graph.nodes):
         if node.op != "conv" or not live[position] or node.attr["groups"] != 1:
             continue
@@ -40,7 +41,9 @@ def find(graph: Graph) -> list[Convolution]:
         flops = 2 * out.elements * prod(weight.shape) // out.shape[1]
         weights_only = not any(live[a] for a in node.args[1:])
         if weights_only and live[node.args[0]] and flops >= FEWEST_FLOPS:
-            found.append(Convolution(position, epilogue(graph, position, _reads)))
+            after = epilogue(graph, position, _reads, taken)
+            taken |= after.nodes
+            found.append(Convolution(position, after))
     return found
 
 

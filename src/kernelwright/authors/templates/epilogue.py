@@ -1,6 +1,6 @@
 """Pointwise operations of a Graph as lines of a Triton kernel, and which of them can follow a product in its kernel."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph, Node, TensorType
@@ -87,6 +87,8 @@ class Epilogue:
     """Positions of the other tensors that it reads."""
     lines: tuple[str, ...]
     """Statements that turn the float32 block ``x`` into the result, in ``x`` again."""
+    nodes: frozenset[int] = frozenset()
+    """Positions of everything that is computed in the kernel, the product's own among them."""
 
 
 Reads = Callable[[tuple[int, ...], tuple[int, ...], str], str | None]
@@ -94,9 +96,12 @@ Reads = Callable[[tuple[int, ...], tuple[int, ...], str], str | None]
 and the name of its pointer; ``None`` where its broadcast is another."""
 
 
-def epilogue(graph: Graph, product: int, reads: Reads) -> Epilogue:
-    """The longest run of pointwise work after the node ``product`` that nothing outside sees the middle of."""
-    inside = _reach(graph, product, reads)
+def epilogue(graph: Graph, product: int, reads: Reads, taken: Collection[int] = ()) -> Epilogue:
+    """The longest run of pointwise work after the node ``product`` that nothing outside sees the middle of.
+
+    ``taken``: positions that another kernel computes.
+    """
+    inside = _reach(graph, product, reads, taken)
     users: dict[int, set[int]] = {p: set() for p in inside}
     for position, node in enumerate(graph.nodes):
         for arg in node.args:
@@ -114,7 +119,7 @@ def epilogue(graph: Graph, product: int, reads: Reads) -> Epilogue:
     return _written(graph, product, result, sorted(chain), reads)
 
 
-def _reach(graph: Graph, product: int, reads: Reads) -> set[int]:
+def _reach(graph: Graph, product: int, reads: Reads, taken: Collection[int]) -> set[int]:
     """The product and all pointwise work of its shape that needs nothing else which comes from the product."""
     shape = graph.nodes[product].type
     inside, tainted = {product}, {product}
@@ -122,7 +127,7 @@ def _reach(graph: Graph, product: int, reads: Reads) -> set[int]:
         node = graph.nodes[position]
         if not tainted & set(node.args):
             continue
-        fits = node.op in EXPRESSIONS and node.type == shape
+        fits = node.op in EXPRESSIONS and node.type == shape and position not in taken
         if fits and all(a in inside or (a not in tainted and _readable(graph, a, product, reads)) for a in node.args):
             inside.add(position)
         tainted.add(position)
@@ -184,7 +189,7 @@ def _written(graph: Graph, product: int, result: int, chain: Sequence[int], read
         names[position] = name
     if names[result] != "x":
         lines.append(f"x = {names[result]}")
-    return Epilogue(result, tuple(operands), tuple(lines))
+    return Epilogue(result, tuple(operands), tuple(lines), frozenset(chain))
 
 
 def _type(node: Node) -> TensorType:

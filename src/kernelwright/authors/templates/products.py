@@ -50,13 +50,15 @@ def find(graph: Graph, choose: Callable[[Shape, Lie], Tile] = by_size) -> list[P
     """Every float32 product that is large enough, each with the pointwise work that its kernel takes along."""
     live = graph.live()
     found: list[Product] = []
+    taken: set[int] = set()
     for position, node in enumerate(graph.nodes):
         placed = _operands(graph, position, live) if live[position] and node.op in ("linear", "matmul") else None
         if placed is not None:
             a, b, shape = placed
             tile = choose(shape, Lie("nt"[not (a.rows or a.weight)] + "nt"[not (b.rows or b.weight)]))
             # parts of a sum that are added up afterwards can take nothing along
-            after = epilogue(graph, position, _reads) if tile.splits == 1 else Epilogue(position, (), ())
+            after = epilogue(graph, position, _reads, taken) if tile.splits == 1 else Epilogue(position, (), ())
+            taken |= after.nodes
             found.append(Product(position, a, b, shape, tile, after))
     return found
 
@@ -157,9 +159,7 @@ def _weight_parts(add: Callable[[Node], int], nodes: list[Node], source: int, op
         source = add(Node("permute", (source,), attributes(dims=turned), type_))
     half, unit = TensorType(type_.shape, "float16"), TensorType(type_.shape[:-1], "float32")
     made = (("high_part", half), ("low_part", half), ("row_unit", unit))
-    high, low, unit_at = (
-        add(Node("call", (source,), attributes(function=function, role=function), kind)) for function, kind in made
-    )
+    high, low, unit_at = (add(Node("call", (source,), attributes(function=function), kind)) for function, kind in made)
     return high, low, unit_at
 
 
