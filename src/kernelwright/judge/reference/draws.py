@@ -4,7 +4,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from kernelwright.judge.files import seal
 from kernelwright.judge.layout import overlaps
 from kernelwright.judge.reference.relations import MOVED, Relation, relations
 from kernelwright.judge.reference.sizes import FEWER_ROWS, with_fewer_rows
+from kernelwright.judge.reference.wide_convolutions import WideConvolutions
 from kernelwright.judge.worker.bench import change_element, copy_inputs, tensor_bytes
 from kernelwright.problems import LoadedProblem
 from kernelwright.problems.stress import TIES, stress, structural_zeros
@@ -273,7 +274,8 @@ class Draws:
                 given = self._move(model, given, inputs, seed, wide=dtype is not None)
             if dtype is not None:
                 model = model.double()
-            with torch.no_grad():
+            wide_on_gpu = place == "cuda" and dtype is torch.float64
+            with torch.no_grad(), WideConvolutions() if wide_on_gpu else nullcontext():
                 torch.manual_seed(seed)
                 return wire.plain(model(*given))
         finally:
