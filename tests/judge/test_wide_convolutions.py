@@ -23,12 +23,17 @@ def layers(draw: st.DrawFn) -> dict[str, tuple[int, ...] | int]:
 
     taps, dilation, stride = each(1, 3), each(1, 2), each(1, 3)
     return {
-        "groups": draw(st.sampled_from([1, 1, 2, 3])), "inner": draw(st.integers(1, 3)),
-        "outer": draw(st.integers(1, 3)), "images": draw(st.integers(1, 3)), "taps": taps, "dilation": dilation, "stride": stride,
+        "groups": draw(st.sampled_from([1, 1, 2, 3])),
+        "inner": draw(st.integers(1, 3)),
+        "outer": draw(st.integers(1, 3)),
+        "images": draw(st.integers(1, 3)),
+        "taps": taps,
+        "dilation": dilation,
+        "stride": stride,
         "padding": tuple(draw(st.integers(0, d * (k - 1))) for d, k in zip(dilation, taps, strict=True)),
         "more": tuple(draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)),
         "size": tuple(d * (k - 1) + 1 + draw(st.integers(0, 4)) for d, k in zip(dilation, taps, strict=True)),
-    }  # fmt: skip
+    }
 
 
 @settings(deadline=None, max_examples=80)

@@ -28,13 +28,16 @@ class WideConvolutions(DispatchWatch):
         if x.dim() != weight.dim() or not x.numel():
             return func(*args)
         axes = x.dim() - 2
-        spread = [
+        s, p, d, more = (
             tuple(value) * (axes if len(value) == 1 else 1) for value in (stride, padding, dilation, output_padding)
-        ]
-        way = transposed_by_taps if transposed else by_taps
-        given = spread if transposed else spread[:3]
+        )
         images = max(1, TEMPORARY_BYTES // max(1, 8 * x[0].numel() * 4))
-        parts = [way(part, weight, *given, groups) for part in x.split(images)]
+        parts = [
+            transposed_by_taps(part, weight, s, p, d, more, groups)
+            if transposed
+            else by_taps(part, weight, s, p, d, groups)
+            for part in x.split(images)
+        ]
         out = parts[0] if len(parts) == 1 else torch.cat(parts)
         return out if bias is None else out.add_(bias.reshape(1, -1, *(1,) * axes))
 
