@@ -19,21 +19,23 @@ from kernelwright.judge.gate import Gate, OpenGate
 _log = logging.getLogger(__name__)
 
 CALLS = 5
-Measure = Callable[[Shape, Lie, Tile], float]
-"""Milliseconds of one call."""
+Built = Callable[[], float]
+"""A product that is compiled: calls it, and answers with the milliseconds of one call."""
+Build = Callable[[Shape, Lie, Tile], Built]
+"""Raises what Triton raises for a tile that is too much."""
 
 
 class Tuner:
-    """Chooses tiles by measurement. ``gate``: passed alone while something is measured.
+    """Chooses tiles by measurement. ``gate``: shared while the tiles are compiled, and alone while they are timed.
 
     What was found is kept in ``$KERNELWRIGHT_HOME/cache/templates``, one JSON file for each device and version of
     Triton. A tile that does not compile or does not fit is left out; where none is left, or where there is no device,
     the choice is the one that ``tile_for`` makes.
     """
 
-    def __init__(self, path: Path, measure: Measure, gate: Gate | None = None, processors: int | None = None) -> None:
+    def __init__(self, path: Path, build: Build, gate: Gate | None = None, processors: int | None = None) -> None:
         self._path = path
-        self._measure = measure
+        self._build = build
         self._gate = gate or OpenGate()
         self._processors = processors
 
@@ -48,14 +50,16 @@ class Tuner:
         return found
 
     def _fastest(self, shape: Shape, lie: Lie, default: Tile) -> Tile:
-        tried: dict[Tile, float] = {}
-        with self._gate.alone():
+        built: dict[Tile, Built] = {}
+        with self._gate.shared():
             for tile in dict.fromkeys((default, *CANDIDATES, *cut(shape, CANDIDATES))):
                 try:
-                    tried[tile] = self._measure(shape, lie, tile)
+                    built[tile] = self._build(shape, lie, tile)
                 except Exception as error:  # Triton's and CUDA's errors have no common type
                     _log.info("%s on %s: %s", tile, shape, " ".join(str(error).split())[:200])
-        return min(tried, key=tried.__getitem__, default=default)
+        with self._gate.alone():
+            times = {tile: milliseconds() for tile, milliseconds in built.items()}
+        return min(times, key=times.__getitem__, default=default)
 
     def _known(self) -> dict[str, Tile]:
         try:
@@ -100,7 +104,7 @@ def on_this_device(gate: Gate) -> Callable[[Shape, Lie], Tile]:
     properties = torch.cuda.get_device_properties(torch.cuda.current_device())
     slug = "".join(c if c.isalnum() else "-" for c in f"{properties.name} triton {triton.__version__}".lower())
     path = home() / "cache" / "templates" / f"products-{slug}.json"
-    return Tuner(path, _Stand().milliseconds, gate, properties.multi_processor_count)
+    return Tuner(path, _Stand().build, gate, properties.multi_processor_count)
 
 
 class _Stand:
@@ -109,24 +113,31 @@ class _Stand:
     def __init__(self) -> None:
         self._kernel: Any = None
 
-    def milliseconds(self, shape: Shape, lie: Lie, tile: Tile) -> float:
-        """The best of a few calls, by CUDA events. Raises what Triton raises for a tile that is too much."""
+    def build(self, shape: Shape, lie: Lie, tile: Tile) -> Built:
+        """Compiled and called once; then the best of a few calls, by CUDA events."""
         import torch
 
         if self._kernel is None:
             self._kernel = _load()
+
+        def milliseconds() -> float:
+            arguments, grid, options = _launch(shape, lie, tile)
+            times: list[float] = []
+            for _ in range(CALLS):
+                began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                torch.cuda.synchronize()
+                began.record()
+                self._kernel[grid](*arguments, **options)
+                ended.record()
+                torch.cuda.synchronize()
+                times.append(began.elapsed_time(ended))
+            return min(times)
+
         arguments, grid, options = _launch(shape, lie, tile)
         self._kernel[grid](*arguments, **options)
+        del arguments  # operands of many tiles would not fit: they are made again
         torch.cuda.synchronize()
-        times: list[float] = []
-        for _ in range(CALLS):
-            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            began.record()
-            self._kernel[grid](*arguments, **options)
-            ended.record()
-            torch.cuda.synchronize()
-            times.append(began.elapsed_time(ended))
-        return min(times)
+        return milliseconds
 
 
 def _load() -> Any:
