@@ -1,13 +1,27 @@
 """For all tests: the Metal toolchain, and hypothesis measures no time, since a busy machine is no bug."""
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
 from kernelwright.metal.errors import ToolchainMissing
 from kernelwright.metal.toolchain import Toolchain, find
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is loaded, and for every process that a test starts: beside other test processes a pool of threads
+    # waits longer for a core than it computes. Tests that want threads take the variable away again.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+@pytest.fixture(scope="session")
+def device_limits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of limits, for tests that give processes a home of their own: the device is measured once for all."""
+    return tmp_path_factory.mktemp("limits")
 
 
 @pytest.fixture(scope="session")

@@ -85,8 +85,13 @@ def test_a_problem_that_does_not_run_is_one_line(files: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_stopped_goes_on_where_it_was(files: Path, end: signal.Signals) -> None:
+def test_a_run_that_is_stopped_goes_on_where_it_was(
+    files: Path, end: signal.Signals, device_limits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second author's candidate hangs; the run is stopped while it is being judged."""
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # baselines are not the point: none is compiled
+    (files / "home").mkdir()
+    (files / "home" / "limits").symlink_to(device_limits)
     (files / "hangs.py").write_text("import time\ntime.sleep(600)\n" + (files / "fast.py").read_text())
     environment = {**os.environ, "KERNELWRIGHT_HOME": str(files / "home"), "OMP_NUM_THREADS": "1"}
     authors = ["--author", "file:fast.py", "--author", "file:hangs.py"]

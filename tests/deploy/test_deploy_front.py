@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from torch import nn
 
 import kernelwright
+from kernelwright.judge.settings import JudgeSettings
 from kernelwright.schema import ProblemError, Status, Target, Verdict
 from kernelwright.store import Store
 
@@ -62,8 +65,6 @@ class PaperSession:
 
 @pytest.fixture
 def paper_judge(monkeypatch: pytest.MonkeyPatch) -> type[PaperSession]:
-    from importlib import import_module
-
     monkeypatch.setattr(import_module("kernelwright.judge.session"), "JudgeSession", PaperSession)
     return PaperSession
 
@@ -131,7 +132,11 @@ def test_optimize_says_what_is_wrong(given: dict[str, Any], error: type[Exceptio
 
 
 @pytest.mark.slow
-def test_a_module_is_made_faster_and_stays_right(tmp_path: Path) -> None:
+def test_a_module_is_made_faster_and_stays_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the real judge, which is spared the compiled baselines."""
+    eager_only = partial(JudgeSettings, baselines=("eager",))
+    monkeypatch.setattr(import_module("kernelwright.judge"), "JudgeSettings", eager_only)
+
     class RowSum(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -1,10 +1,20 @@
 """Honest candidates are correct, whatever their numerics, their language and their names for the weights."""
 
+from collections.abc import Iterator
+
 import pytest
 from hostile_court import Court
 from hostile_samples import Sample, honest
 
 from kernelwright.schema import Isolation, Status
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_many_threads_as_cores() -> Iterator[None]:
+    """In the judge's processes, as users have them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OMP_NUM_THREADS", raising=False)
+        yield
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Hostile candidates that only timed calls can show: caught, or at least not called faster than they are."""
 
+from collections.abc import Iterator
+
 import pytest
 from hostile_court import Court, Watch
 from hostile_samples import Sample, hostile
@@ -8,6 +10,16 @@ from kernelwright.judge.integrity import ATTACKS
 from kernelwright.schema import Isolation, Status
 
 TIMED = sorted((s for s in hostile() if s.timing), key=lambda s: (s.problem, s.name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """In the judge's processes: threads that wait for each other on busy cores make a call of microseconds take tens of
+    milliseconds, and a small budget then holds too few calls to show anything.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.mark.slow

@@ -188,7 +188,7 @@ def test_a_baseline_that_outlasts_its_limit_is_recorded_and_the_rest_goes_on():
 
 @pytest.mark.slow
 def test_a_timed_verdict_has_every_baseline_intervals_and_limits():
-    settings = JudgeSettings(timing_budget=3.0, baselines=("eager", "compile", "nothing"), unsafe=True)
+    settings = JudgeSettings(timing_budget=1.5, baselines=("eager", "compile", "nothing"), unsafe=True)
     with JudgeSession(problem(), platforms.get("cpu"), settings) as session:
         verdict = judge(session, HONEST)
     assert verdict.status is Status.CORRECT, verdict.feedback
@@ -207,11 +207,11 @@ STEP = PROBLEM.replace(
 )
 
 
-@pytest.mark.parametrize(("compared", "right"), [(">=", True), (">", False)])
-def test_what_happens_where_inputs_are_equal_is_not_excused_by_moving_them(compared, right):
+def test_what_happens_where_inputs_are_equal_is_not_excused_by_moving_them():
     """A comparison that is strict where the reference's is not differs only at ties."""
     assert "flip" in STEP
+    candidate = STEP.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
     with JudgeSession(problem(STEP), platforms.get("cpu"), JudgeSettings(timing=False, unsafe=True)) as session:
-        candidate = STEP.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
-        verdict = judge(session, candidate.replace(">=", compared))
-    assert (verdict.status is Status.CORRECT) == right, verdict.feedback
+        right, wrong = judge(session, candidate), judge(session, candidate.replace(">=", ">"))
+    assert right.status is Status.CORRECT, right.feedback
+    assert wrong.status is not Status.CORRECT

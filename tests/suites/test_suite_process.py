@@ -53,9 +53,11 @@ def alive(pids: set[int]) -> set[int]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, device_limits: Path) -> Path:
     checkout(tmp_path / "kb", {"level1/1_ReLU.py": RELU, "level2/3_Sums.py": ROW_SUMS})
     (tmp_path / "relu.py").write_text(CANDIDATE)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "limits").symlink_to(device_limits)
     return tmp_path
 
 
@@ -127,7 +129,7 @@ def test_killed_in_the_middle_and_resumed(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_killed_problem_leaves_the_device_to_the_others(folder: Path) -> None:
-    checkout(folder / "kb", {"level1/2_ReLU.py": f"{RELU}# the second\n", "level1/3_ReLU.py": f"{RELU}# the third\n"})
+    checkout(folder / "kb", {"level1/2_ReLU.py": f"{RELU}# the second\n"})
     running = start(folder, "run", "kernelbench", "--path", "kb", "--levels", "1", "--at-once", "2", *OPTIONS, "--json")
     deadline = time.monotonic() + 120
     while not (children := [p for p in descendants(running.pid) if "suites.child" in _command(p)]):

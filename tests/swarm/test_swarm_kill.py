@@ -72,6 +72,16 @@ def worker(home: Path, names: list[str], judge: str = "answers") -> "subprocess.
     return subprocess.Popen([sys.executable, "-c", WORKER, str(home), judge, *names], env=environment)
 
 
+def undisturbed(home: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole run, in this process."""
+    home.mkdir()
+    (home / "problem.py").write_text(PROBLEM)
+    with monkeypatch.context() as patch:
+        patch.setenv("KERNELWRIGHT_HOME", str(home))
+        patch.setattr(sys, "argv", ["-c", str(home), "answers", *names])
+        exec(WORKER, {"__name__": "worker"})
+
+
 def history(home: Path) -> History:
     """By author, for their order between authors is chance."""
     found: History = {}
@@ -97,10 +107,10 @@ def attempts_on_disk(home: Path) -> int:
 
 
 @pytest.mark.slow
-def test_kill_9_costs_no_answer_that_had_arrived(tmp_path: Path) -> None:
+def test_kill_9_costs_no_answer_that_had_arrived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with LoopbackProvider(lambda request: Reply(module_answer(request))) as provider:
         names = [provider.name("one"), provider.name("two")]
-        assert worker(tmp_path / "undisturbed", names).wait(timeout=60) == 0
+        undisturbed(tmp_path / "undisturbed", names, monkeypatch)
         killed = tmp_path / "killed"
         process = worker(killed, names, "hangs")
         deadline = time.monotonic() + 60

@@ -248,7 +248,7 @@ class JudgeSession:
             candidate_ms=samples.ms("candidate"),
             baselines=tuple(b.model_copy(update={"ms": timed.get(b.name, b.ms)}) for b in baselines),
             blocks=samples.rounds,
-            calls=samples.rounds * samples.calls["candidate"],
+            calls=samples.made,
             rechecked=samples.rechecked,
         )
         speedup = Speedup(

@@ -35,6 +35,9 @@ LEAST_CALLS, FINAL_SHARE = 200, 0.25
 """The final looks come after this many calls of the candidate, as far as that share of the budget allows it: who
 answers rightly up to some call and cheats from there on must begin that late to stay unseen."""
 CALIBRATION_CALLS = 5
+OVERLONG = 16.0
+"""A block that takes so many times ``BLOCK_MS`` on the judge's clock is made of fewer calls from the next round on: its
+calls are slower than they were when they were counted, or their stamps are not true."""
 PATIENCE = 4.0
 """How far the budget may be overdrawn, as a factor, while nothing can be said."""
 LARGE_RATIO = 1.1
@@ -118,7 +121,10 @@ class Samples:
 
     by_subject: dict[str, list[float]]
     calls: dict[str, int]
+    """In the next block of each subject."""
     rechecked: int = 0
+    made: int = 0
+    """Calls of the candidate in all rounds."""
 
     @property
     def rounds(self) -> int:
@@ -199,7 +205,8 @@ class Stopwatch:
         subjects: list[Subject] = [BaselineSubject(self.reference, name) for name in baselines]
         if candidate is not None:
             subjects.append(candidate)
-        calls = {subject.name: self._calibrate(subject) for subject in subjects}
+        most = {subject.name: self._calibrate(subject) for subject in subjects}
+        calls = dict(most)
         samples = Samples({subject.name: [] for subject in subjects}, calls)
         conduct = Conduct(self.allowance)
         while samples.rounds < MAX_ROUNDS:
@@ -209,7 +216,9 @@ class Stopwatch:
             for subject in subjects:
                 blocks[subject.name] = self._block(subject, calls[subject.name], samples, conduct, candidate, look=look)
                 samples.by_subject[subject.name].append(blocks[subject.name].per_call)
+                calls[subject.name] = fitting(blocks[subject.name], most[subject.name])
             if candidate is not None:
+                samples.made += blocks[candidate.name].calls
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
             if samples.tight(baselines) or time.monotonic() - began > budget * samples.patience(baselines):
                 break
@@ -222,9 +231,9 @@ class Stopwatch:
 
     def _final_calls(self, samples: Samples, budget: float) -> int:
         """Calls in each of the blocks after the last round: what was right so far must still be right in them."""
-        made, block = samples.rounds * samples.calls["candidate"], samples.calls["candidate"]
+        block = samples.calls["candidate"]
         affordable = FINAL_SHARE * budget * 1e3 / samples.ms("candidate").median
-        more = min(max(0, LEAST_CALLS - made), affordable) / FINAL_LOOKS
+        more = min(max(0, LEAST_CALLS - samples.made), affordable) / FINAL_LOOKS
         return min(max(block, math.ceil(more)), self._room)
 
     def _calibrate(self, subject: Subject) -> int:
@@ -301,6 +310,15 @@ class Stopwatch:
         finally:
             os.close(fd)
         return replace(block, hand_over=took / len(chosen), handed_over=len(chosen))
+
+
+def fitting(block: Block, most: int) -> int:
+    """Calls for the subject's next block: ``most``, as calibrated, until a block turns out far too long for that; then
+    what the judge's clock said of the last one, so that a subject that becomes fast again gets its long blocks back.
+    """
+    if block.calls == most and block.outside <= OVERLONG * BLOCK_MS:
+        return most
+    return max(1, min(most, round(block.calls * BLOCK_MS / max(block.outside, 1e-3))))
 
 
 def _take_evidence(conduct: Conduct, mine: Block, others: list[Block]) -> None:
