@@ -113,7 +113,7 @@ TIME = (
     _attack(
         "Slowing the reference",
         "processes, threads or kernels keep the device busy while the baseline runs",
-        "background_work clock_disagreement interleaved process_limit forward norm",
+        "background_work clock_disagreement deferred_work interleaved process_limit forward norm",
         "slowed_reference slowed_reference_threads gpu_busy_device",
     ),
 )
