@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph
-from kernelwright.authors.templates import convolutions, half_layers, products
+from kernelwright.authors.templates import convolutions, depthwise, half_layers, pooling, products
 from kernelwright.authors.templates.tiles import Lie, Shape, Tile
 
 Choose = Callable[[Shape, Lie], Tile]
@@ -26,6 +26,18 @@ class Template:
     """No more exact than tf32: only right where the reference is computed in that."""
     compiled: bool | None = None
     """Only where the module is compiled as a whole, or only where it is not."""
+
+
+def _depthwise(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    found = depthwise.find(graph)
+    return depthwise.place(graph, found) if found else None
+
+
+def _pools(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    found = pooling.find(graph)
+    return pooling.place(graph, found) if found else None
 
 
 def _half_convolutions(graph: Graph, choose: Choose) -> Placed | None:
@@ -50,6 +62,20 @@ _TF32 = (
     "them in tf32, which has the same 11 significant bits."
 )
 TEMPLATES = (
+    # in a module that is compiled whole, layers hand each other channels last, and TorchInductor fuses both
+    Template(
+        "depthwise convolutions",
+        "Convolutions in which each output channel sees one input channel: directly in float32, with what follows in "
+        "the same kernel.",
+        _depthwise,
+        compiled=False,
+    ),
+    Template(
+        "pools",
+        "Pools with the pointwise work in front of them and behind them in the same kernel.",
+        _pools,
+        compiled=False,
+    ),
     Template("half convolutions", _TF32, _half_layers, tf32=True, compiled=True),
     Template("half convolutions", _TF32, _half_convolutions, tf32=True, compiled=False),
     Template(
