@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph
-from kernelwright.authors.templates import convolutions, depthwise, half_layers, pooling, products
+from kernelwright.authors.templates import convolutions, depthwise, half_layers, pooling, products, recurrent, unrolled
 from kernelwright.authors.templates.tiles import Lie, Shape, Tile
 
 Choose = Callable[[Shape, Lie], Tile]
@@ -38,6 +38,13 @@ def _pools(graph: Graph, choose: Choose) -> Placed | None:
     del choose
     found = pooling.find(graph)
     return pooling.place(graph, found) if found else None
+
+
+def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    graph = unrolled.rolled(graph)
+    found = recurrent.find(graph)
+    return recurrent.place(graph, found) if found else None
 
 
 def _half_convolutions(graph: Graph, choose: Choose) -> Placed | None:
@@ -75,6 +82,12 @@ TEMPLATES = (
         "Pools with the pointwise work in front of them and behind them in the same kernel.",
         _pools,
         compiled=False,
+    ),
+    Template(
+        "recurrent layers",
+        "All steps of a recurrent layer in one launch, in float32: each program keeps the weights of some hidden units "
+        "in its registers, and waits for the others after each step. The inputs are projected in one product.",
+        _recurrences,
     ),
     Template("half convolutions", _TF32, _half_layers, tf32=True, compiled=True),
     Template("half convolutions", _TF32, _half_convolutions, tf32=True, compiled=False),
