@@ -13,8 +13,8 @@ FEWEST_ELEMENTS = 1 << 16
 FURTHEST = 1 << 31
 """Rows, and offsets within a plane, are 32-bit integers."""
 OUTPUTS = 1024
-"""Outputs of one program. On an H100's 4 warps that is 8 for each thread: enough loads in flight to hide the way to
-memory, few enough registers for 16 programs on a multiprocessor."""
+"""Outputs of one program. With 4 warps that is 8 for each thread: enough loads in flight to hide the way to memory,
+and 31 to 92 registers (as compiled for an H100), so that 5 to 16 programs share a multiprocessor."""
 WIDTHS = (128, 64, 32)
 """Columns of a tile: whole lines of 128 bytes. Lower and wider tiles would read more rows twice, in the halo of the
 windows; with one row there is no such row."""
