@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,6 +46,23 @@ class Layer(nn.Module):
 
 def after(m: Layer, x: torch.Tensor) -> torch.Tensor:
     return torch.relu(m.layer(x) * 0.5 - m.shift) + 0.25
+
+
+class Normalised(nn.Module):
+    """A batch norm behind a depthwise convolution, and one in front of a pool."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, groups=4)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(4), nn.BatchNorm2d(4)])
+        for norm in self.norms:
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2.0)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.relu(self.norms[0](self.conv(x))), F.max_pool2d(torch.relu(self.norms[1](x)), 2)
 
 
 def around(m: Layer, x: torch.Tensor) -> torch.Tensor:
@@ -110,7 +128,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
         written = write(Form(captured, captured.graph))
     assert written is not None
     assert written.source.count("_kernel[") == len(modules)
-    (folder / "written.py").write_text(written.source)
+    parts = zip(*answered(folder, module, inputs, written.source), strict=True)
+    return dict(zip([*DEPTHWISE, *POOLS], parts, strict=True))
+
+
+def answered(
+    folder: Path, module: nn.Module, inputs: list[torch.Tensor], source: str
+) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
+    """What the source and eager compute, and the same in float64: in a process of its own, as Triton must know."""
+    (folder / "written.py").write_text(source)
     torch.save((module.state_dict(), inputs), folder / "given.pt")
     environment = os.environ | {"TRITON_INTERPRET": "1"}
     command = [sys.executable, "-c", SCRIPT]
@@ -119,9 +145,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     with torch.no_grad():
         eager = module(*inputs)
         exact = copy.deepcopy(module).double()(*(x.double() for x in inputs))
-    return dict(
-        zip([*DEPTHWISE, *POOLS], zip(torch.load(folder / "answers.pt"), eager, exact, strict=True), strict=True)
-    )
+    return torch.load(folder / "answers.pt"), eager, exact
 
 
 @pytest.mark.parametrize("name", [*DEPTHWISE, *POOLS])
@@ -220,3 +244,19 @@ def test_tiles_cover_all_outputs_once(width: int, height: int) -> None:
     per = down // planes
     assert down % planes == 0
     assert (per - 1) * rows < (height if seen.alone else seen.planes * height) <= per * rows
+
+
+def test_batch_norms_are_scales_where_a_kernel_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    module, inputs = Normalised().eval(), [torch.randn(2, 4, 24, 24)]
+    monkeypatch.setattr(windows, "FEWEST_ELEMENTS", 1)
+    captured = capture(module, inputs)
+    written = write(Form(captured, captured.graph))
+    assert written is not None and "F.batch_norm" not in written.source
+    for answer, eager, exact in zip(*answered(tmp_path, module, inputs, written.source), strict=True):
+        error, allowed = (float((y.double() - exact).norm() / exact.norm()) for y in (answer, eager))
+        assert error <= 2 * allowed + torch.finfo(torch.float32).eps / 4
+    elsewhere = nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, groups=4)).eval()
+    captured = capture(elsewhere, inputs)
+    written = write(Form(captured, captured.graph))
+    assert written is not None and "F.batch_norm" in written.source

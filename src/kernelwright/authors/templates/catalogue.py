@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelwright.authors.graph.ir import Graph
-from kernelwright.authors.templates import convolutions, depthwise, half_layers, pooling, products, recurrent, unrolled
+from kernelwright.authors.templates import (
+    affine,
+    convolutions,
+    depthwise,
+    half_layers,
+    pooling,
+    products,
+    recurrent,
+    unrolled,
+)
 from kernelwright.authors.templates.tiles import Lie, Shape, Tile
 
 Choose = Callable[[Shape, Lie], Tile]
@@ -30,12 +39,15 @@ class Template:
 
 def _depthwise(graph: Graph, choose: Choose) -> Placed | None:
     del choose
+    graph = affine.spread(graph, affine.behind(graph, [found.node for found in depthwise.find(graph)]))
     found = depthwise.find(graph)
     return depthwise.place(graph, found) if found else None
 
 
 def _pools(graph: Graph, choose: Choose) -> Placed | None:
     del choose
+    sources = [found.before.source for found in pooling.find(graph) if found.takes_work]
+    graph = affine.spread(graph, affine.at(graph, sources))
     found = pooling.find(graph)
     return pooling.place(graph, found) if found else None
 

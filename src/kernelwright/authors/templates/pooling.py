@@ -29,6 +29,12 @@ class Pool:
     before: Prologue
     after: Epilogue
 
+    @property
+    def takes_work(self) -> bool:
+        """Are elements read few enough times to be worked on each time?"""
+        seen = self.windows
+        return prod(seen.kernel) * prod(seen.out) <= MOST_AGAIN * prod(seen.size)
+
 
 def find(graph: Graph) -> list[Pool]:
     """Every pool of a live float32 tensor that is large enough. Pools of pools are kernels of their own."""
@@ -54,9 +60,7 @@ def find(graph: Graph) -> list[Pool]:
 
 
 def _before(graph: Graph, pool: Pool, kept: set[int]) -> Prologue:
-    seen = pool.windows
-    again = prod(seen.kernel) * prod(seen.out) / prod(seen.size)
-    return prologue(graph, pool.node, per_channel, kept) if again <= MOST_AGAIN else pool.before
+    return prologue(graph, pool.node, per_channel, kept) if pool.takes_work else pool.before
 
 
 def _sizes(node: Node) -> dict[str, Any] | None:
