@@ -4,6 +4,7 @@ Triton's interpreter runs the kernels on the CPU here, in processes of their own
 """
 
 import ast
+import copy
 from collections.abc import Callable
 from pathlib import Path
 

@@ -78,6 +78,8 @@ TEMPLATES = (
         "Reductions and normalisations with the work before and after them in one kernel: a row is read once where it "
         "fits into registers, else its statistics are found online (Welford, 1962; Milakov and Gimelshein, 2018).",
         _reductions,
+        # TorchInductor fuses such work itself, and leaves what lies channels last as it lies
+        compiled=False,
     ),
     Template(
         "scans",
