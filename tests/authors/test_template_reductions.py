@@ -61,6 +61,7 @@ CASES: dict[str, tuple[Function, tuple[tuple[int, ...], ...]]] = {
     "rms norm of rows": (lambda m, x: x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-5) * m.scale, ((9, 24),)),
     "frobenius": (lambda m, x: x / torch.norm(x, p="fro"), (IMAGES,)),
     "l1": (lambda m, x: x / x.abs().mean(dim=1, keepdim=True), (ROWS,)),
+    "l1 norm of the first axis": (lambda m, x: torch.linalg.vector_norm(x, 1, dim=0), ((20, 30),)),
     "l1 norm": (lambda m, x: torch.linalg.vector_norm(x, 1, dim=(2, 3)), (IMAGES,)),
     "l2": (lambda m, x: x / torch.norm(x, p=2, dim=1, keepdim=True), (ROWS,)),
     "huber": (lambda m, x, y: F.smooth_l1_loss(x, y * 2.0) + 1.0, ((20, 30), (20, 30))),

@@ -51,7 +51,12 @@ def loss_kind(attr: Mapping[str, Any]) -> Kind | None:
     element = LOSSES[attr["target"]]
     if options or how not in (MEAN, SUM) or len(more) > 1 or element("", "", more) is None:
         return None
-    return Kind("sums", KINDS["mean" if how == MEAN else "sum"].middle, lambda names: element(*names, more) or "")
+
+    def written(names: Sequence[str]) -> str:
+        x, y = names
+        return element(x, y, more) or ""
+
+    return Kind("sums", KINDS["mean" if how == MEAN else "sum"].middle, written)
 
 
 def seen_through(graph: Graph) -> Graph:

@@ -77,10 +77,12 @@ def _vector_norm(attr: Mapping[str, Any], rank: int) -> tuple[str, tuple[int, ..
     """``linalg.vector_norm(x, order, axes, keepdim)`` of order 1 or 2."""
     if attr["target"] != "aten.linalg_vector_norm.default" or attr["kwargs"]:
         return None
-    order, dims = (*attr["args"][1:3], *(2, None)[len(attr["args"][1:3]) :])
+    given = dict(zip(("order", "dims"), attr["args"][1:3], strict=False))
+    order, dims = given.get("order", 2), given.get("dims")
     if order not in (1, 2):
         return None
-    return f"norm_{order:.0f}", tuple(range(rank)) if not dims else tuple(sorted(d % rank for d in dims))
+    axes = (dims,) if isinstance(dims, int) else tuple(dims or range(rank))
+    return f"norm_{order:.0f}", tuple(sorted(d % rank for d in axes))
 
 
 def place(graph: Graph, found: Sequence[Reduction]) -> tuple[Graph, str]:

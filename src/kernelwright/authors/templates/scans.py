@@ -56,10 +56,10 @@ def find(graph: Graph) -> list[Scan]:
         pattern = pattern if pattern and (name == "cumsum" or not pattern.exclusive) else None
         pattern = pattern or _Pattern(node.args[0], position, frozenset({position}))
         type_ = graph.nodes[pattern.source].type
-        large = isinstance(type_, TensorType) and type_.elements >= FEWEST_ELEMENTS
-        if not large or type_.dtype != "float32" or prod(type_.shape[:-1]) < FEWEST_ROWS:
+        if not isinstance(type_, TensorType) or type_.dtype != "float32" or type_.elements < FEWEST_ELEMENTS:
             continue
-        found.append(_with_prologue(graph, name, pattern, type_, users, live))
+        if prod(type_.shape[:-1]) >= FEWEST_ROWS:
+            found.append(_with_prologue(graph, name, pattern, type_, users, live))
     return found
 
 
@@ -71,14 +71,17 @@ def _opaque(node: Node, *targets: str) -> tuple[Any, ...] | None:
 
 def _scan(node: Node) -> str | None:
     args = _opaque(node, *SCANS)
-    last = isinstance(node.type, TensorType) and args is not None and args[1] in (-1, node.type.rank - 1)
-    return SCANS[node.attr["target"]] if last and node.type.dtype == "float32" else None
+    if args is None or not isinstance(node.type, TensorType) or node.type.dtype != "float32":
+        return None
+    return SCANS[node.attr["target"]] if args[1] in (-1, node.type.rank - 1) else None
 
 
 def _flip(graph: Graph, position: int) -> bool:
     """Turns the last axis round."""
-    node = graph.nodes[position] if position < len(graph.nodes) else None
-    args = _opaque(node, "aten.flip.default") if node else None
+    if position >= len(graph.nodes):
+        return False
+    node = graph.nodes[position]
+    args = _opaque(node, "aten.flip.default")
     return args is not None and isinstance(node.type, TensorType) and args[1] in ((-1,), (node.type.rank - 1,))
 
 
