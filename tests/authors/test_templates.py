@@ -5,9 +5,6 @@ Triton's interpreter runs the kernels on the CPU here, in processes of their own
 
 import ast
 import copy
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from templates_kit import Answers, Case, interpreted
 from torch import nn
 
 from kernelwright.authors.graph.capture import capture
@@ -79,56 +77,21 @@ CONVOLUTIONS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 }
 
 
+LIMITS = [(template, "FEWEST_FLOPS", 1) for template in (products, convolutions)]
+
+
 @pytest.fixture(autouse=True)
 def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes that the interpreter can do."""
-    for template in (products, convolutions):
-        monkeypatch.setattr(template, "FEWEST_FLOPS", 1)
-
-
-Answers = dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
-SCRIPT = """
-import importlib, sys, torch
-for number in range(int(sys.argv[1])):
-    state, inputs, _, _ = torch.load(f"case_{number}.pt")
-    model = importlib.import_module(f"case_{number}").ModelNew()
-    model.load_state_dict(state)
-    with torch.no_grad():
-        torch.save(model(*inputs), f"answer_{number}.pt")
-"""
-
-
-def interpreted(folder: Path, cases: dict[str, tuple[nn.Module, list[torch.Tensor]]]) -> Answers:
-    """Per case what the kernels and eager compute, and the same in float64.
-
-    In a process of its own: Triton reads whether to interpret when a kernel is decorated.
-    """
-    for number, (module, inputs) in enumerate(cases.values()):
-        with pytest.MonkeyPatch.context() as patch:
-            for template in (products, convolutions):
-                patch.setattr(template, "FEWEST_FLOPS", 1)
-            captured = capture(module, inputs)
-            written = write(Form(captured, captured.graph))
-        assert written is not None
-        (folder / f"case_{number}.py").write_text(written.source)
-        with torch.no_grad():
-            eager = module(*inputs)
-            exact = copy.deepcopy(module).double()(*(x.double() for x in inputs))
-        torch.save((module.state_dict(), inputs, eager, exact), folder / f"case_{number}.pt")
-    environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-c", SCRIPT, str(len(cases))]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    loaded = [torch.load(folder / f"case_{number}.pt") for number in range(len(cases))]
-    answers = [torch.load(folder / f"answer_{number}.pt") for number in range(len(cases))]
-    return {name: (a, eager, exact) for name, a, (_, _, eager, exact) in zip(cases, answers, loaded, strict=True)}
+    for template, name, value in LIMITS:
+        monkeypatch.setattr(template, name, value)
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     torch.manual_seed(0)
     cases = {
-        name: (Module(function), [torch.randn(shape) * 3.0**k for k, shape in enumerate(shapes)])
+        name: Case.of(Module(function), [torch.randn(shape) * 3.0**k for k, shape in enumerate(shapes)], LIMITS)
         for name, (function, shapes) in CASES.items()
     }
     return interpreted(tmp_path_factory.mktemp("products"), cases)
@@ -137,7 +100,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 @pytest.fixture(scope="module")
 def convolved(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     torch.manual_seed(0)
-    cases = {name: (Convolved(make()), [1e4 * torch.randn(shape)]) for name, (make, shape) in CONVOLUTIONS.items()}
+    cases = {
+        name: Case.of(Convolved(make()), [1e4 * torch.randn(shape)], LIMITS)
+        for name, (make, shape) in CONVOLUTIONS.items()
+    }
     return interpreted(tmp_path_factory.mktemp("convolutions"), cases)
 
 

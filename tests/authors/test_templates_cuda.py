@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
     "reciprocal": torch.reciprocal,
     "sqrt": lambda x: x.abs().sqrt(),
+    "rsqrt": lambda x: (x.abs() + 0.1).rsqrt(),
     "sigmoid": torch.sigmoid,
     "silu": F.silu,
     "tanh": torch.tanh,

@@ -12,8 +12,11 @@ from kernelwright.authors.templates import (
     pooling,
     products,
     recurrent,
+    reductions,
+    scans,
     unrolled,
 )
+from kernelwright.authors.templates.losses import seen_through
 from kernelwright.authors.templates.tiles import Lie, Shape, Tile
 
 Choose = Callable[[Shape, Lie], Tile]
@@ -76,6 +79,19 @@ def _split_products(graph: Graph, choose: Choose) -> Placed | None:
     return products.place(graph, found) if found else None
 
 
+def _reductions(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    graph = seen_through(graph)
+    found = reductions.find(graph)
+    return reductions.place(graph, found) if found else None
+
+
+def _scans(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    found = scans.find(graph)
+    return scans.place(graph, found) if found else None
+
+
 _TF32 = (
     "Convolutions in float16, channels last, with powers of two that keep everything in range: PyTorch computes "
     "them in tf32, which has the same 11 significant bits."
@@ -109,5 +125,19 @@ TEMPLATES = (
         "for each row, and three products of parts are added up in float32 (Ootomo and Yokota, 2022), as exactly as "
         "float32's.",
         _split_products,
+    ),
+    Template(
+        "one-pass reductions",
+        "Reductions and normalisations with the work before and after them in one kernel: a row is read once where it "
+        "fits into registers, else its statistics are found online (Welford, 1962; Milakov and Gimelshein, 2018).",
+        _reductions,
+        # TorchInductor fuses such work itself, and leaves what lies channels last as it lies
+        compiled=False,
+    ),
+    Template(
+        "scans",
+        "Running sums and products of rows, block after block in one kernel, with the reversal, the shift or the mask "
+        "that belongs to them.",
+        _scans,
     ),
 )

@@ -61,6 +61,7 @@ EXPRESSIONS: dict[str, Callable[[Mapping[str, object], Args], str]] = {
     "leaky_relu": lambda attr, args: f"tl.where({args[0]} > 0, {args[0]}, {attr['slope']!r} * {args[0]})",
     "reciprocal": lambda attr, args: f"tl.div_rn(1.0, {args[0]})",
     "sqrt": lambda attr, args: f"tl.sqrt_rn({args[0]})",
+    "rsqrt": lambda attr, args: f"tl.div_rn(1.0, tl.sqrt_rn({args[0]}))",
     "sigmoid": lambda attr, args: f"1.0 / (1.0 + libdevice.exp(-{args[0]}))",
     "silu": lambda attr, args: f"{args[0]} / (1.0 + libdevice.exp(-{args[0]}))",
     "tanh": lambda attr, args: f"libdevice.tanh({args[0]})",
@@ -163,33 +164,80 @@ def _load(node: Node, out: TensorType, name: str, reads: Reads) -> str | None:
 
 
 def _written(graph: Graph, product: int, result: int, chain: Sequence[int], reads: Reads) -> Epilogue:
-    operands: list[int] = []
-    names = {product: "x"}
-    lines: list[str] = []
     out = _type(graph.nodes[product])
+    statements = Statements(graph, {product: "x"})
     last = {arg: p for p in chain for arg in graph.nodes[p].args}
-    for position in chain:
-        if position == product:
-            continue
-        node = graph.nodes[position]
-        for arg in node.args:
-            if arg in names:
-                continue
-            given = graph.nodes[arg]
-            if given.op == "const":
-                names[arg] = repr(float(given.attr["value"]))
-                continue
-            names[arg] = f"e{len(operands)}"
-            lines.append(f"{names[arg]} = {_load(given, out, f'{names[arg]}_pointer', reads)}")
-            operands.append(arg)
+    lines = statements.write(
+        [p for p in chain if p != product],
+        lambda operand, name: _load(graph.nodes[operand], out, name, reads),
         # the block's name goes on with the value that takes its place
-        dies = [a for a in node.args if a in chain and last[a] == position]
-        name = names[dies[0]] if dies else f"x{position}"
-        lines.append(f"{name} = {EXPRESSIONS[node.op](node.attr, [names[a] for a in node.args])}")
-        names[position] = name
-    if names[result] != "x":
-        lines.append(f"x = {names[result]}")
-    return Epilogue(result, tuple(operands), tuple(lines), frozenset(chain))
+        dying=lambda position: [a for a in graph.nodes[position].args if a in chain and last[a] == position],
+    )
+    if statements.names[result] != "x":
+        lines.append(f"x = {statements.names[result]}")
+    return Epilogue(result, tuple(statements.operands), tuple(lines), frozenset(chain))
+
+
+Load = Callable[[int, str], str | None]
+"""The expression that reads the operand at a position through the pointer of a name; ``None`` where none does."""
+
+
+class Statements:
+    """Pointwise nodes as lines of a kernel. ``names``: what their values are called, by position."""
+
+    def __init__(self, graph: Graph, names: Mapping[int, str]) -> None:
+        self._graph = graph
+        self.names = dict(names)
+        self.operands: list[int] = []
+        """Positions of the tensors that are read, ``e0``, ``e1`` … through ``e0_pointer``, ``e1_pointer`` …"""
+
+    def write(
+        self, chain: Sequence[int], load: Load, dying: Callable[[int], Sequence[int]] = lambda position: ()
+    ) -> list[str]:
+        """Lines that compute the nodes of ``chain``. ``dying``: arguments of a node whose names it may take over."""
+        lines: list[str] = []
+        for position in chain:
+            node = self._graph.nodes[position]
+            for arg in node.args:
+                lines += self.read(arg, load)
+            free = dying(position)
+            name = self.names[free[0]] if free else f"x{position}"
+            lines.append(f"{name} = {EXPRESSIONS[node.op](node.attr, [self.names[a] for a in node.args])}")
+            self.names[position] = name
+        return lines
+
+    def read(self, operand: int, load: Load) -> list[str]:
+        """The line that reads a tensor, where it has no name yet."""
+        if operand in self.names:
+            return []
+        node = self._graph.nodes[operand]
+        if node.op == "const":
+            self.names[operand] = repr(float(node.attr["value"]))
+            return []
+        name = f"e{len(self.operands)}"
+        self.names[operand] = name
+        self.operands.append(operand)
+        return [f"{name} = {load(operand, f'{name}_pointer')}"]
+
+
+def prologue(chain: set[int], users: Sequence[set[int]], free: Callable[[int], bool]) -> set[int]:
+    """Pointwise work that nothing but ``chain`` sees, from its end upwards. ``free``: may this node move there?"""
+    before: set[int] = set()
+    for position in range(max(chain) - 1, -1, -1):
+        if position not in chain and users[position] and users[position] <= chain | before and free(position):
+            before.add(position)
+    return before
+
+
+def users_of(graph: Graph) -> list[set[int]]:
+    """Per node the positions of those that read it; of an output also the one behind the last."""
+    users: list[set[int]] = [set() for _ in graph.nodes]
+    for position, node in enumerate(graph.nodes):
+        for arg in node.args:
+            users[arg].add(position)
+    for out in graph.outputs:
+        users[out].add(len(graph.nodes))
+    return users
 
 
 def _type(node: Node) -> TensorType:
