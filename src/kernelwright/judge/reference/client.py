@@ -50,7 +50,7 @@ class Reference:
         self.device_type = platform  # platforms are named after torch's device types
         ours, theirs = Channel.pair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        argv = [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno())]
+        argv = [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno()), str(os.getpid())]
         self._process = subprocess.Popen(
             argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
             start_new_session=True, env=os.environ | ALLOCATOR,

@@ -1,4 +1,4 @@
-"""The reference's process: ``python -m kernelwright.judge.reference.server FD``.
+"""The reference's process: ``python -m kernelwright.judge.reference.server FD JUDGE``.
 
 Answers one request at a time. A request that fails answers with ``error``; only the judge decides what that means.
 """
@@ -349,7 +349,7 @@ def _any_finite(outputs: Any) -> bool:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the judge is gone, even in the middle of a long run of the reference."""
+    """End this process when the judge is gone, even in the middle of a long run, even before this was asked."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)
@@ -357,7 +357,7 @@ def _end_with(parent: int) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the judge, which ends this process
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(int(sys.argv[2]),), daemon=True).start()
     Server(Channel(socket.socket(fileno=int(sys.argv[1])))).serve()
 
 
