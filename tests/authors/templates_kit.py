@@ -1,4 +1,4 @@
-"""Files of the author ``templates`` in Triton's interpreter, on the CPU."""
+"""Files of the author ``templates``: in Triton's interpreter on the CPU, and loaded as modules on a GPU."""
 
 import copy
 import os
@@ -78,3 +78,19 @@ def interpreted(folder: Path, cases: Mapping[str, Case]) -> Answers:
 def error(answer: torch.Tensor, exact: torch.Tensor) -> float:
     """The distance in the norm, as a share of the exact result's."""
     return float((answer.double() - exact).norm() / exact.norm())
+
+
+def on_gpu(module: nn.Module, inputs: list[torch.Tensor], folder: Path, around: str = "") -> nn.Module:
+    """The module that the author writes, with the reference's weights, on the GPU."""
+    captured = capture(module, inputs)
+    written = write(Form(captured, captured.graph), around=around)
+    assert written is not None
+    path = folder / f"written_{len(list(folder.iterdir()))}.py"
+    path.write_text(written.source)
+    loaded = ModuleType(path.stem)
+    sys.modules[path.stem] = loaded
+    loaded.__file__ = str(path)
+    exec(compile(written.source, path, "exec"), loaded.__dict__)
+    model = loaded.ModelNew()
+    model.load_state_dict(module.state_dict())
+    return model.cuda()

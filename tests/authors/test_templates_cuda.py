@@ -1,18 +1,15 @@
 """Author ``templates`` on an NVIDIA GPU: every pointwise operation, a recorded graph, and the judge's own verdict."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 import torch.nn.functional as F
+from templates_kit import on_gpu
 from torch import nn
 
-from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.templates import tuning
-from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.epilogue import EXPRESSIONS
 from kernelwright.authors.templates.tiles import Lie, Shape
 from kernelwright.judge.gate import OpenGate
@@ -62,22 +59,6 @@ class After(nn.Module):
         return self.function(self.linear(x))
 
 
-def made(module: nn.Module, inputs: list[torch.Tensor], folder: Path, around: str = "") -> nn.Module:
-    """The module that the author writes, with the reference's weights, on the GPU."""
-    captured = capture(module, inputs)
-    written = write(Form(captured, captured.graph), around=around)
-    assert written is not None
-    path = folder / f"made_{len(list(folder.iterdir()))}.py"
-    path.write_text(written.source)
-    loaded = ModuleType(path.stem)
-    sys.modules[path.stem] = loaded
-    loaded.__file__ = str(path)
-    exec(compile(written.source, path, "exec"), loaded.__dict__)
-    model = loaded.ModelNew()
-    model.load_state_dict(module.state_dict())
-    return model.cuda()
-
-
 def errors(module: nn.Module, model: nn.Module, inputs: list[torch.Tensor]) -> tuple[float, float]:
     """Of the written module and of eager, against float64, in the norm."""
     given = [x.cuda() for x in inputs]
@@ -97,14 +78,14 @@ def test_every_expression_has_a_case() -> None:
 def test_what_follows_a_product_is_as_exact_as_eager(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, inputs = After(FUNCTIONS[name]), [4.0 * torch.randn(512, 512)]
-    found, eager = errors(module, made(module, inputs, tmp_path), inputs)
+    found, eager = errors(module, on_gpu(module, inputs, tmp_path), inputs)
     assert found <= 2 * eager + 2e-7
 
 
 def test_a_recorded_graph_follows_inputs_and_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, inputs = After(torch.relu), [torch.randn(512, 512)]
-    model = made(module, inputs, tmp_path, around="replayed")
+    model = on_gpu(module, inputs, tmp_path, around="replayed")
     assert max(errors(module, model, inputs)) < 1e-5
     kept = model(inputs[0].cuda())
     before = kept.clone()
@@ -119,7 +100,7 @@ def test_a_convolution_is_as_exact_as_eager(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(64, 128, 3, padding=1), nn.ReLU())
     inputs = [torch.randn(8, 64, 64, 64)]
-    found, eager = errors(module, made(module, inputs, tmp_path), inputs)
+    found, eager = errors(module, on_gpu(module, inputs, tmp_path), inputs)
     assert found <= 4 * eager
 
 

@@ -1,36 +1,16 @@
 """Depthwise convolutions, pools and recurrent layers on an NVIDIA GPU: at full size, and on many programs at once."""
 
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from templates_kit import on_gpu
 from torch import nn
-
-from kernelwright.authors.graph.capture import capture
-from kernelwright.authors.templates.author import Form, write
 
 pytestmark = [
     pytest.mark.cuda,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU"),
 ]
-
-
-def made(module: nn.Module, inputs: list[torch.Tensor], folder: Path, around: str = "") -> nn.Module:
-    """The module that the author writes, with the reference's weights, on the GPU."""
-    captured = capture(module, inputs)
-    written = write(Form(captured, captured.graph), around=around)
-    assert written is not None
-    path = folder / f"shapes_{len(list(folder.iterdir()))}.py"
-    path.write_text(written.source)
-    loaded = ModuleType(path.stem)
-    sys.modules[path.stem] = loaded
-    loaded.__file__ = str(path)
-    exec(compile(written.source, path, "exec"), loaded.__dict__)
-    model = loaded.ModelNew()
-    model.load_state_dict(module.state_dict())
-    return model.cuda()
 
 
 def compare(module: nn.Module, model: nn.Module, inputs: list[torch.Tensor]) -> None:
@@ -70,13 +50,13 @@ def test_windows_on_a_device(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, shape = WINDOWS[name]
     inputs = [3.0 * torch.randn(shape)]
-    compare(module, made(module, inputs, tmp_path), inputs)
+    compare(module, on_gpu(module, inputs, tmp_path), inputs)
 
 
 def test_a_maximum_of_what_is_no_number_is_none(tmp_path: Path) -> None:
     module, inputs = nn.MaxPool2d(3, 2, 1), [torch.randn(2, 8, 96, 96)]
     inputs[0][0, 0, 5, 5], inputs[0][1, 1] = float("nan"), float("-inf")
-    model = made(module, inputs, tmp_path)
+    model = on_gpu(module, inputs, tmp_path)
     given = inputs[0].cuda()
     assert torch.equal(model(given).nan_to_num(7.0), module(given).nan_to_num(7.0))
 
@@ -97,7 +77,7 @@ def test_programs_wait_for_each_other(name: str, around: str, tmp_path: Path) ->
     """Several times, with other inputs: what a launch leaves behind must not reach the next one."""
     torch.manual_seed(0)
     module, shape = RECURRENT[name]
-    model = made(module, [torch.randn(shape)], tmp_path, around=around)
+    model = on_gpu(module, [torch.randn(shape)], tmp_path, around=around)
     for _ in range(3):
         compare(module, model, [torch.randn(shape)])
 
@@ -106,4 +86,4 @@ def test_a_recurrence_inside_a_compiled_module(tmp_path: Path) -> None:
     """TorchInductor leaves the launch of all programs at once to the function that makes it."""
     torch.manual_seed(0)
     module, inputs = nn.GRU(64, 128), [torch.randn(50, 4, 64)]
-    compare(module, torch.compile(made(module, inputs, tmp_path)), inputs)
+    compare(module, torch.compile(on_gpu(module, inputs, tmp_path)), inputs)
