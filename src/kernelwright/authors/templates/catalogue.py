@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kernelwright.authors.graph.ir import Graph
 from kernelwright.authors.templates import (
@@ -24,6 +25,8 @@ Choose = Callable[[Shape, Lie], Tile]
 Placed = tuple[Graph, str]
 """A graph with ``call`` nodes, and the text of the functions that these name."""
 
+Place = Callable[[Graph, Choose], Placed | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
@@ -32,12 +35,23 @@ class Template:
     title: str
     says: str
     """What the docstring of a file with it says."""
-    place: Callable[[Graph, Choose], Placed | None]
+    place: Place
     """The graph with the kernels in it; ``None`` where none fits."""
     tf32: bool = False
     """No more exact than tf32: only right where the reference is computed in that."""
     compiled: bool | None = None
     """Only where the module is compiled as a whole, or only where it is not."""
+
+
+def _wherever(find: Callable[[Graph], list[Any]], place: Callable[[Graph, list[Any]], Placed]) -> Place:
+    """The template that is put wherever it is found."""
+
+    def placed(graph: Graph, choose: Choose) -> Placed | None:
+        del choose
+        found = find(graph)
+        return place(graph, found) if found else None
+
+    return placed
 
 
 def _depthwise(graph: Graph, choose: Choose) -> Placed | None:
@@ -62,18 +76,6 @@ def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
     return recurrent.place(graph, found) if found else None
 
 
-def _half_convolutions(graph: Graph, choose: Choose) -> Placed | None:
-    del choose
-    found = convolutions.find(graph)
-    return convolutions.place(graph, found) if found else None
-
-
-def _half_layers(graph: Graph, choose: Choose) -> Placed | None:
-    del choose
-    found = half_layers.find(graph)
-    return half_layers.place(graph, found) if found else None
-
-
 def _split_products(graph: Graph, choose: Choose) -> Placed | None:
     found = products.find(graph, choose)
     return products.place(graph, found) if found else None
@@ -84,12 +86,6 @@ def _reductions(graph: Graph, choose: Choose) -> Placed | None:
     graph = seen_through(graph)
     found = reductions.find(graph)
     return reductions.place(graph, found) if found else None
-
-
-def _scans(graph: Graph, choose: Choose) -> Placed | None:
-    del choose
-    found = scans.find(graph)
-    return scans.place(graph, found) if found else None
 
 
 _TF32 = (
@@ -117,8 +113,8 @@ TEMPLATES = (
         "in its registers, and waits for the others after each step. The inputs are projected in one product.",
         _recurrences,
     ),
-    Template("half convolutions", _TF32, _half_layers, tf32=True, compiled=True),
-    Template("half convolutions", _TF32, _half_convolutions, tf32=True, compiled=False),
+    Template("half convolutions", _TF32, _wherever(half_layers.find, half_layers.place), tf32=True, compiled=True),
+    Template("half convolutions", _TF32, _wherever(convolutions.find, convolutions.place), tf32=True, compiled=False),
     Template(
         "split products",
         "Float32 matrix products on tensor cores: each operand is split into two float16 parts and one power of two "
@@ -138,6 +134,6 @@ TEMPLATES = (
         "scans",
         "Running sums and products of rows, block after block in one kernel, with the reversal, the shift or the mask "
         "that belongs to them.",
-        _scans,
+        _wherever(scans.find, scans.place),
     ),
 )
