@@ -7,7 +7,8 @@ from kernelwright.authors.graph.ir import Graph, TensorType
 from kernelwright.authors.templates import windows
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
-from kernelwright.authors.templates.windows import Windows, launcher, per_channel, windows_of, with_calls
+from kernelwright.authors.templates.placing import with_calls
+from kernelwright.authors.templates.windows import Windows, launcher, per_channel, windows_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from kernelwright.authors.graph.ir import Graph, Node, Slot, TensorType
 from kernelwright.authors.templates import windows
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
+from kernelwright.authors.templates.placing import with_calls
 from kernelwright.authors.templates.prologue import Prologue, prologue
-from kernelwright.authors.templates.windows import Windows, launcher, per_channel, windows_of, with_calls
+from kernelwright.authors.templates.windows import Windows, launcher, per_channel, windows_of
 
 MOST_AGAIN = 4
 """How often the work in front of a pool may be repeated: an element is read once for each window that holds it."""

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernelwright.authors.graph.ir import Graph, Node, TensorType, attributes
+from kernelwright.authors.graph.ir import Graph, Node, TensorType
 from kernelwright.authors.graph.ops import normalised_axes
 from kernelwright.authors.templates.epilogue import EXPRESSIONS, prologue, users_of
 from kernelwright.authors.templates.kinds import KINDS, Kind, Reduction
 from kernelwright.authors.templates.losses import loss_kind, same_types
+from kernelwright.authors.templates.placing import with_calls
 from kernelwright.authors.templates.reduction_text import load, load_of_rows, text
 from kernelwright.authors.templates.rows import Rows
 
@@ -92,13 +93,8 @@ def place(graph: Graph, found: Sequence[Reduction]) -> tuple[Graph, str]:
         reduction.result: (f"reduction_{number}", operands)
         for number, (reduction, (operands, _)) in enumerate(zip(found, written, strict=True), start=1)
     }
-    # what only the kernels compute is dead afterwards: pruned() takes it away
-    nodes = [
-        Node("call", calls[p][1], attributes(function=calls[p][0]), node.type) if p in calls else node
-        for p, node in enumerate(graph.nodes)
-    ]
     texts = dict.fromkeys(part for _, parts in written for part in parts)
-    return Graph(tuple(nodes), graph.outputs).pruned(), "\n\n\n".join(texts)
+    return with_calls(graph, calls), "\n\n\n".join(texts)
 
 
 class _Search:

@@ -1,10 +1,10 @@
 """Windows over planes: what depthwise convolutions and pools share. Sizes are by depth, height and width."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from kernelwright.authors.graph.ir import Graph, Node, TensorType, attributes
+from kernelwright.authors.graph.ir import Graph, TensorType
 
 MOST_TAPS = 128
 """Taps are unrolled: with more, compiling takes longer than the kernel saves."""
@@ -116,15 +116,6 @@ def per_channel(out: tuple[int, ...], shape: tuple[int, ...], name: str) -> str 
     if shape == (*out[:2], *places):
         return f"tl.load({name} + plane)"
     return None
-
-
-def with_calls(graph: Graph, calls: Mapping[int, tuple[str, tuple[int, ...]]]) -> Graph:
-    """The graph with calls in the place of some nodes: by position, the function and the positions it takes."""
-    nodes = [
-        Node("call", calls[p][1], attributes(function=calls[p][0]), node.type) if p in calls else node
-        for p, node in enumerate(graph.nodes)
-    ]
-    return Graph(tuple(nodes), graph.outputs, graph.notes).pruned()
 
 
 def launcher(
