@@ -38,10 +38,10 @@ static: environment
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: static
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: static
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not cuda" --ignore=tests/hostile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not cuda" --ignore=tests/hostile
 
 clean:
 	rm -rf $(VENV) build dist kernelwright-out .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

@@ -1,4 +1,4 @@
-"""For all tests: the Metal toolchain, and hypothesis measures no time, since a busy machine is no bug."""
+"""For all tests: their order, the Metal toolchain, and hypothesis measures no time, since a busy machine is no bug."""
 
 import os
 from pathlib import Path
@@ -16,6 +16,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: beside other test processes, whoever begins one last keeps the others waiting."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

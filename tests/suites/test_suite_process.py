@@ -35,21 +35,23 @@ def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def _state(pid: int) -> tuple[str, int]:
+    """One letter, and the parent's pid; a process that ended and waits for its parent to look counts as gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "X", 0
+    return ("X" if fields[0] == "Z" else fields[0]), int(fields[1])
+
+
 def descendants(pid: int) -> set[int]:
-    found: set[int] = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            child = int(stat.parent.name)
-            found |= {child} | descendants(child)
-    return found
+    pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    children = {child for child in pids if _state(child)[1] == pid}
+    return children.union(*map(descendants, children))
 
 
 def alive(pids: set[int]) -> set[int]:
-    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+    return {pid for pid in pids if _state(pid)[0] != "X"}
 
 
 @pytest.fixture
@@ -111,6 +113,7 @@ def test_killed_in_the_middle_and_resumed(folder: Path) -> None:
     under_way = descendants(first.pid)
     first.send_signal(signal.SIGKILL)
     first.communicate()
+    deadline = time.monotonic() + 60
     while alive(under_way):
         assert time.monotonic() < deadline, [_command(pid) for pid in alive(under_way)]
         time.sleep(0.05)
