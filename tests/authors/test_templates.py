@@ -349,3 +349,14 @@ def test_cuts_are_whole_and_fill_the_device(rows: int, columns: int, depth: int)
     for tile in cut(shape, CANDIDATES):
         assert depth % (tile.splits * tile.depth) == 0
         assert FILLS <= blocks(shape, tile) * tile.splits <= 4 * FILLS
+
+
+def test_a_folded_weight_is_not_named_as_the_function_that_makes_it() -> None:
+    """The module's own weights have no layer's name in front."""
+    captured = capture(nn.Linear(192, 208), [torch.randn(80, 192)])
+    written = write(Form(captured, captured.graph))
+    assert written is not None
+    fold = next(n for n in ast.walk(ast.parse(written.source)) if isinstance(n, ast.FunctionDef) and n.name == "_fold")
+    stored = {n.id for n in ast.walk(fold) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    called = {n.func.id for n in ast.walk(fold) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    assert called >= {"high_part", "low_part", "row_unit"} and not stored & called

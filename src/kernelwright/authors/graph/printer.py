@@ -95,7 +95,7 @@ class _Printer:
         order = self._order()
         uses = Counter(arg for p in order for arg in self._variables(p))
         uses.update(v for out in self.graph.outputs for v in self._variables_of(out))
-        names = Names(interface.parameters)
+        names = Names([*interface.parameters, *self._functions()])
         written: dict[int, str] = {}
         kept = {target for target, _ in interface.writes}
         lines: list[str] = []
@@ -221,7 +221,7 @@ class _Printer:
         for p in frontier:
             self._collect(p, order)
         uses = Counter(a for p in order for a in self.nodes[p].args)
-        names = Names(())
+        names = Names(self._functions())
         written: dict[int, str] = {}
         lines: list[str] = []
         for p in order:
@@ -298,6 +298,10 @@ class _Printer:
         node = self.nodes[p]
         own = [node.attr["name"]] if node.op == "weight" else []
         return own + [name for a in node.args for name in self._weights(a)]
+
+    def _functions(self) -> list[str]:
+        """Names that calls need: a variable of such a name would hide the function."""
+        return [node.attr["function"] for node in self.nodes if node.op == "call"]
 
     def _collect(self, p: int, order: list[int]) -> None:
         node = self.nodes[p]
