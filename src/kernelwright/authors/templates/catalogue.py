@@ -10,6 +10,7 @@ from kernelwright.authors.templates import (
     convolutions,
     depthwise,
     half_layers,
+    pointwise,
     pooling,
     products,
     recurrent,
@@ -69,6 +70,20 @@ def _pools(graph: Graph, choose: Choose) -> Placed | None:
     return pooling.place(graph, found) if found else None
 
 
+def _pointwise(*, halves: bool) -> Place:
+    def placed(graph: Graph, choose: Choose) -> Placed | None:
+        del choose
+        found = pointwise.find(graph, halves=halves)
+        norms = affine.behind(graph, [one.node for one in found]) + affine.at(
+            graph, [one.before.source for one in found]
+        )
+        graph = affine.spread(graph, norms)
+        found = pointwise.find(graph, halves=halves)
+        return pointwise.place(graph, found) if found else None
+
+    return placed
+
+
 def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
     del choose
     graph = unrolled.rolled(graph)
@@ -112,6 +127,21 @@ TEMPLATES = (
         "All steps of a recurrent layer in one launch, in float32: each program keeps the weights of some hidden units "
         "in its registers, and waits for the others after each step. The inputs are projected in one product.",
         _recurrences,
+    ),
+    Template(
+        "half pointwise convolutions",
+        "Convolutions with one tap and many channels as one product in float16 over the input as it lies, in units of "
+        "powers of two: PyTorch computes them in tf32, which has the same 11 significant bits.",
+        _pointwise(halves=True),
+        tf32=True,
+        compiled=False,
+    ),
+    Template(
+        "pointwise convolutions",
+        "Convolutions with one tap as products over the input as it lies, channels first, with the work around them in "
+        "the same kernel: each float32 is split into two float16 parts and a power of two where it is read.",
+        _pointwise(halves=False),
+        compiled=False,
     ),
     Template("half convolutions", _TF32, _wherever(half_layers.find, half_layers.place), tf32=True, compiled=True),
     Template("half convolutions", _TF32, _wherever(convolutions.find, convolutions.place), tf32=True, compiled=False),
