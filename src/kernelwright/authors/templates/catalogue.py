@@ -9,6 +9,7 @@ from kernelwright.authors.templates import (
     affine,
     convolutions,
     depthwise,
+    extremes,
     half_layers,
     pointwise,
     pooling,
@@ -158,6 +159,13 @@ TEMPLATES = (
         "fits into registers, else its statistics are found online (Welford, 1962; Milakov and Gimelshein, 2018).",
         _reductions,
         # TorchInductor fuses such work itself, and leaves what lies channels last as it lies
+        compiled=False,
+    ),
+    Template(
+        "searches for extremes",
+        "Where the largest or smallest elements lie, with the work in front in the same kernel: each position of a "
+        "block keeps the first of its own, few rows are cut into parts.",
+        _wherever(extremes.find, extremes.place),
         compiled=False,
     ),
     Template(
