@@ -9,6 +9,7 @@ from kernelwright.authors.templates import (
     affine,
     convolutions,
     depthwise,
+    entropies,
     extremes,
     half_layers,
     pointwise,
@@ -159,6 +160,13 @@ TEMPLATES = (
         "fits into registers, else its statistics are found online (Welford, 1962; Milakov and Gimelshein, 2018).",
         _reductions,
         # TorchInductor fuses such work itself, and leaves what lies channels last as it lies
+        compiled=False,
+    ),
+    Template(
+        "cross entropies",
+        "The cross entropy of each row with its logits read once: the largest one and the sum of exponentials are "
+        "found online (Milakov and Gimelshein, 2018), and losses are added up in a fixed order.",
+        _wherever(entropies.find, entropies.place),
         compiled=False,
     ),
     Template(
