@@ -9,6 +9,7 @@ from kernelwright.authors.templates import (
     affine,
     convolutions,
     depthwise,
+    direct,
     entropies,
     extremes,
     half_layers,
@@ -86,6 +87,13 @@ def _pointwise(*, halves: bool) -> Place:
     return placed
 
 
+def _direct(graph: Graph, choose: Choose) -> Placed | None:
+    del choose
+    graph = affine.spread(graph, affine.behind(graph, [found.node for found in direct.find(graph)]))
+    found = direct.find(graph)
+    return direct.place(graph, found) if found else None
+
+
 def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
     del choose
     graph = unrolled.rolled(graph)
@@ -143,6 +151,14 @@ TEMPLATES = (
         "Convolutions with one tap as products over the input as it lies, channels first, with the work around them in "
         "the same kernel: each float32 is split into two float16 parts and a power of two where it is read.",
         _pointwise(halves=False),
+        compiled=False,
+    ),
+    Template(
+        "direct convolutions",
+        "Convolutions, plain and transposed, as products in float16 over the input as it lies, one for each tap, in "
+        "units of powers of two: PyTorch computes them in tf32, which has the same 11 significant bits.",
+        _direct,
+        tf32=True,
         compiled=False,
     ),
     Template("half convolutions", _TF32, _wherever(half_layers.find, half_layers.place), tf32=True, compiled=True),
