@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from compiled_kit import compiled
 from torch import nn
 
 from kernelwright.authors.graph.capture import capture
@@ -81,6 +82,15 @@ DEPTHWISE: dict[str, Case] = {
     ),
     "2d, multiplier": (lambda: nn.Conv2d(3, 6, 3, stride=2, padding=1, groups=3), (2, 3, 21, 19)),
     "3d": (lambda: nn.Conv3d(4, 4, (2, 3, 3), padding=(0, 1, 1), groups=4), (2, 4, 5, 9, 17)),
+    "transposed 1d, dilated": (
+        lambda: nn.ConvTranspose1d(4, 8, 3, stride=3, padding=1, dilation=2, groups=4, bias=False),
+        (2, 4, 50),
+    ),
+    "transposed 2d": (
+        lambda: nn.ConvTranspose2d(4, 4, (4, 3), stride=2, padding=1, output_padding=(0, 1), groups=4),
+        (2, 4, 11, 9),
+    ),
+    "transposed 3d": (lambda: nn.ConvTranspose3d(4, 4, (2, 3, 3), stride=(1, 2, 1), groups=4), (1, 4, 3, 4, 7)),
 }
 POOLS: dict[str, Case] = {
     "max 1d": (lambda: nn.MaxPool1d(5, stride=2, padding=1, dilation=2), (1, 3, 1300)),
@@ -187,6 +197,13 @@ def test_what_others_read_stays_in_front_of_a_pool() -> None:
     assert pool.before.source == 0
 
 
+def test_transposed_windows_keep_their_sums_in_registers(tmp_path: Path) -> None:
+    layer = nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1, groups=8)
+    source, (text,) = compiled(layer, [torch.zeros(2, 8, 64, 64)], [], tmp_path)
+    assert "depthwise_1" in source and ".local" not in text
+    assert len([line for line in text.splitlines() if "st.global" in line]) <= 8
+
+
 def test_work_is_not_done_again_for_every_window() -> None:
     graph = graph_of(Function(lambda m, x: F.max_pool2d(torch.tanh(x), 5, stride=1)), LARGE)
     (pool,) = pooling.find(graph)
@@ -212,7 +229,7 @@ def test_only_large_float32_windows_are_placed() -> None:
     assert pooling.find(graph_of(pool, (1, 2, 16, 16))) == []
     assert pooling.find(capture(pool, [torch.randn(LARGE).half()]).graph) == []
     assert pooling.find(graph_of(Function(lambda m, x: F.max_pool2d(x, 16)), LARGE)) == []
-    for layer in (nn.Conv2d(8, 8, 3, groups=2), nn.ConvTranspose2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3)):
+    for layer in (nn.Conv2d(8, 8, 3, groups=2), nn.ConvTranspose2d(8, 8, 3, groups=2), nn.Conv2d(8, 8, 3)):
         assert depthwise.find(graph_of(layer, LARGE)) == []
     layer = nn.Conv2d(8, 16, 3, groups=8)
     graph = graph_of(layer, LARGE)

@@ -1,4 +1,4 @@
-"""Where a depthwise convolution is computed directly, and the text of its kernels."""
+"""Where a depthwise convolution, plain or transposed, is computed directly, and the text of its kernels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ class Depthwise:
     windows: Windows
     multiple: int
     """Output channels for each input channel."""
+    transposed: bool
     after: Epilogue
 
 
@@ -28,7 +29,7 @@ def find(graph: Graph) -> list[Depthwise]:
     found: list[Depthwise] = []
     taken: set[int] = set()
     for position, node in enumerate(graph.nodes):
-        if node.op != "conv" or not live[position] or node.attr["transposed"]:
+        if node.op != "conv" or not live[position]:
             continue
         given, weight, out = (graph.nodes[p].type for p in (*node.args[:2], position))
         if not all(isinstance(t, TensorType) and t.dtype == "float32" for t in (given, weight, out)):
@@ -41,7 +42,8 @@ def find(graph: Graph) -> list[Depthwise]:
         if seen.fits:
             after = epilogue(graph, position, per_channel, taken)
             taken |= after.nodes
-            found.append(Depthwise(position, seen, out.shape[1] // given.shape[1], after))
+            multiple, transposed = out.shape[1] // given.shape[1], node.attr["transposed"]
+            found.append(Depthwise(position, seen, multiple, transposed, after))
     return found
 
 
@@ -64,7 +66,8 @@ def _functions(graph: Graph, found: Depthwise, number: int) -> list[str]:
     extra = [*bias, *(f"e{k}" for k in range(len(found.after.operands)))]
     lines = ["x += tl.load(bias_pointer + channel)"] if bias else []
     lines += found.after.lines
-    kernel = definitions("depthwise").replace("depthwise_kernel", f"{name}_kernel")
+    kind = "depthwise_transposed" if found.transposed else "depthwise"
+    kernel = definitions(kind).replace(f"{kind}_kernel", f"{name}_kernel")
     kernel = kernel.replace("weight, out,", f"weight,{''.join(f' {e}_pointer,' for e in extra)} out,")
     kernel = kernel.replace("    # EPILOGUE: x becomes what is stored\n", "".join(f"    {line}\n" for line in lines))
     sizes = " x ".join(map(str, found.windows.kernel[-(out.rank - 2) :]))
