@@ -143,6 +143,17 @@ def _matmul(low: Lowering, node: FxNode, a: Bound) -> int:
     return low.make("matvec" if low.type(right).rank == 1 else "matmul", a["self"], right)
 
 
+def _einsum(low: Lowering, node: FxNode, a: Bound) -> int | None:
+    """A sum over the last axis of the first and the first axis of the second of two tensors: a product."""
+    sides, _, result = str(a["equation"]).replace(" ", "").partition("->")
+    left, _, right = sides.partition(",")
+    letters = left + right[1:]
+    plain = letters.isalpha() and len(set(letters)) == len(letters) and len(left) > 1 and len(right) == 2
+    if not plain or right[0] != left[-1] or result != left[:-1] + right[1] or len(a["tensors"]) != 2:
+        return None
+    return low.make("matmul", *a["tensors"])
+
+
 def _given(*operands: Any) -> list[Any]:
     return [o for o in operands if o is not None]
 
@@ -314,6 +325,7 @@ MAKERS: dict[str, Maker] = {
     **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), _dropout),
     "linear": _linear,
     **dict.fromkeys(("matmul", "mm", "bmm", "mv"), _matmul),
+    "einsum": _einsum,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv),
     **{f"conv_transpose{n}d": _conv for n in (1, 2, 3)},
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), _batch_norm),

@@ -7,6 +7,7 @@ from typing import Any
 from kernelwright.authors.graph.ir import Graph
 from kernelwright.authors.templates import (
     affine,
+    attention,
     convolutions,
     depthwise,
     direct,
@@ -102,6 +103,7 @@ def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
 
 
 def _split_products(graph: Graph, choose: Choose) -> Placed | None:
+    graph = attention.spelled_out(graph)
     found = products.find(graph, choose)
     return products.place(graph, found) if found else None
 

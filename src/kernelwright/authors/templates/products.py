@@ -9,7 +9,7 @@ from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
 from kernelwright.authors.templates.tiles import Lie, Shape, Tile, tile_for
 
-SMALLEST_DEPTH = 64
+SMALLEST_DEPTH = 32
 SMALLEST_SIDE = 16
 FEWEST_FLOPS = 1 << 28
 """Below this a product is over before the splitting of its operands is."""
