@@ -4,7 +4,7 @@ import copy
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -45,11 +45,11 @@ class Case:
         return cls(module, inputs, limits, capture(module, inputs))
 
 
-def interpreted(folder: Path, cases: Mapping[str, Case]) -> Answers:
+def interpreted(folder: Path, cases: Mapping[str, Case], edit: Callable[[str], str] = lambda source: source) -> Answers:
     """Per case what the kernels and eager compute, and the same in float64.
 
     In a process of its own: Triton reads whether to interpret when a kernel is decorated. libdevice is a library of
-    device code: where Triton has the same function, that takes its place.
+    device code: where Triton has the same function, that takes its place. ``edit``: what else becomes of a file.
     """
     expected: list[tuple[torch.Tensor, torch.Tensor]] = []
     for number, case in enumerate(cases.values()):
@@ -59,7 +59,7 @@ def interpreted(folder: Path, cases: Mapping[str, Case]) -> Answers:
                 patch.setattr(template, name, value)
             written = write(Form(case.captured, case.captured.graph))
         assert written is not None
-        source = written.source
+        source = edit(written.source)
         for name in ("exp", "log"):
             source = source.replace(f"libdevice.{name}(", f"tl.{name}(")
         (folder / f"case_{number}.py").write_text(source)

@@ -7,7 +7,7 @@ from kernelwright.authors.graph.ir import Graph, TensorType
 from kernelwright.authors.templates.epilogue import Statements
 from kernelwright.authors.templates.kernels import definitions, functions
 from kernelwright.authors.templates.kinds import Reduction
-from kernelwright.authors.templates.rows import Cut, Rows, cut, power_of_two
+from kernelwright.authors.templates.rows import FILLS, SHARE, Cut, Rows, cut, power_of_two, shares
 
 
 def load(graph: Graph, rows: Rows, full: TensorType, operand: int, name: str) -> str | None:
@@ -43,7 +43,11 @@ def text(graph: Graph, reduction: Reduction, number: int) -> tuple[tuple[int, ..
     name, statistics = f"reduction_{number}", reduction.kind.statistics
     large = sum(_type(graph, e).elements == reduction.rows.elements for e in lines.operands)
     cut_ = cut(reduction.rows, large, result=not reduction.whole)
-    if cut_.parts > 1:
+    together = shares(reduction.rows, large) if reduction.whole else 0
+    if together:
+        cut_ = Cut(1, SHARE, SHARE // 1024, kept=True, parts=together)
+        kernels: tuple[str, ...] = ("shared",)
+    elif cut_.parts > 1:
         kernels = ("parts", "applied" if reduction.whole else "joined")
     elif reduction.whole:
         kernels = ("whole" if cut_.kept else "looped",)
@@ -51,7 +55,9 @@ def text(graph: Graph, reduction: Reduction, number: int) -> tuple[tuple[int, ..
         kernels = ("reduced",)
     parts = functions("reduction")
     texts = [definitions(statistics), parts["rows_of"]]
-    if cut_.parts > 1:
+    if together:
+        texts = [definitions(statistics), definitions("barrier")]
+    elif cut_.parts > 1:
         texts.append(parts["joined_parts"])
     written = [_filled(parts[f"{kernel}_kernel"], kernel, lines) for kernel in kernels]
     for kernel, body in zip(kernels, written, strict=True):
@@ -146,7 +152,17 @@ def _launcher(
     body = [f"    {', '.join(names)} = {', '.join(f'{e}.contiguous()' for e in names)}"]
     shape = _type(graph, reduction.result).shape
     body.append(f"    out = torch.empty({shape}, dtype=torch.float32, device=e0.device)")
-    if cut_.parts == 1:
+    if kernels == ("shared",):
+        groups = min(FILLS // cut_.parts, outer)
+        body += [
+            f"    parts = torch.empty({2 * outer * cut_.parts}, dtype=torch.float32, device=e0.device)",
+            f"    arrived = torch.zeros({outer}, dtype=torch.int32, device=e0.device)",
+            f"    {name}_shared_kernel[({groups * cut_.parts},)](",
+            f"        {given}parts, arrived, out, {geometry}, PARTS={cut_.parts}, WIDE={power_of_two(cut_.parts)},",
+            f"        GROUPS={groups}, {along}, maxnreg=64, launch_cooperative_grid=True,",
+            "    )",
+        ]
+    elif cut_.parts == 1:
         body.append(f"    {name}_{kernels[0]}_kernel[({blocks},)]({given}out, {geometry}, {along})")
     else:
         wide = power_of_two(cut_.parts)

@@ -24,6 +24,14 @@ FEWEST_BESIDE = 16
 FILLS = 132 * 2
 """Programs of which an H100 has work for all of its multiprocessors; fewer rows are cut into parts."""
 PROGRAMS = 132 * 8
+SHARE = 1 << 14
+"""Elements of a row that one of several programs keeps: 32 in each of 512 threads, which get 64 registers each, so that
+two programs share a multiprocessor: one reads or writes while the other waits for those that have the rest of its
+row."""
+FEWEST_GROUPS = 4
+"""Rows on their way at the same time: with fewer, all programs wait at once."""
+OUT_OF_CACHE = 100 << 20
+"""Bytes of a tensor from which on nothing of it is left in an H100's L2 cache of 50 MB for a second pass."""
 MOST_PARTS = 1024
 MOST_JOINED = 8192
 """Statistics of parts, of all the rows of a block, that a program reads at once."""
@@ -113,6 +121,15 @@ def _places(whole: Sequence[int], shape: Sequence[int], stride: int, variable: s
         stride *= run if kept else 1
         below *= run
     return terms
+
+
+def shares(rows: Rows, operands: int) -> int:
+    """How many programs keep a row together, all of them running at once; 0 where another way is better."""
+    _, length, inner = rows.sizes
+    parts = -(-length // SHARE)
+    fits = inner == 1 and operands == 1 and length > IN_CACHE and parts * FEWEST_GROUPS <= FILLS
+    full = 4 * length >= 3 * parts * SHARE and 4 * rows.elements >= OUT_OF_CACHE
+    return parts if fits and full else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ value for each row of its statistics a and b, EPILOGUE makes y, which is stored.
 import triton
 import triton.language as tl
 
+from kernelwright.authors.templates.kernels.barrier import wait_for_all
 from kernelwright.authors.templates.kernels.sums import (
     first_statistics,
     further_statistics,
@@ -50,6 +51,41 @@ def whole_kernel(
     v = a + b + tl.load(x_pointer + spot, mask=row_inside, other=0.0)  # MIDDLE
     y = x - v[:, None]  # EPILOGUE
     tl.store(out + place, y, mask=inside)
+
+
+@triton.jit
+def shared_kernel(
+    x_pointer, parts, arrived, out, OUTER: tl.constexpr, LENGTH: tl.constexpr, INNER: tl.constexpr,
+    LANES: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr, GROUPS: tl.constexpr,
+):  # fmt: skip
+    """Rows in one piece, each kept by PARTS programs, a BLOCK by one, which tell each other their statistics."""
+    part = tl.program_id(0) % PARTS
+    inner = tl.zeros([LANES], tl.int32)
+    r = part * BLOCK + tl.arange(0, BLOCK)
+    r_inside = r < LENGTH
+    each = tl.arange(0, WIDE)
+    for row in range(tl.program_id(0) // PARTS, OUTER, GROUPS):
+        outer = inner.to(tl.int64) + row
+        spot = outer
+        row_inside = outer < OUTER
+        inside = row_inside[:, None] & r_inside[None, :]
+        place = (outer * LENGTH)[:, None] + r[None, :]
+        x = tl.load(x_pointer + place, mask=inside, other=0.0)  # PROLOGUE
+        a, b = first_statistics(x, inside)
+        count = tl.minimum(LENGTH - part * BLOCK, BLOCK)
+        a, b = joined_statistics(a, b, tl.where(inside, 1.0, 0.0), count)
+        tl.store(parts + spot * PARTS + part, a, mask=row_inside)
+        tl.store(parts + (spot + OUTER) * PARTS + part, b, mask=row_inside)
+        wait_for_all(arrived + row, PARTS)
+        there = row_inside[:, None] & (each < PARTS)[None, :]
+        own = parts + spot[:, None] * PARTS + each[None, :]
+        a = tl.load(own, mask=there, other=0.0, cache_modifier=".cg")
+        b = tl.load(own + OUTER * PARTS, mask=there, other=0.0, cache_modifier=".cg")
+        seen = tl.minimum(tl.maximum(LENGTH - each * BLOCK, 0), BLOCK).to(tl.float32)[None, :]
+        a, b = joined_statistics(a, b, seen, LENGTH)
+        v = a + b + tl.load(x_pointer + spot, mask=row_inside, other=0.0)  # MIDDLE
+        y = x - v[:, None]  # EPILOGUE
+        tl.store(out + place, y, mask=inside)
 
 
 @triton.jit
