@@ -15,6 +15,9 @@ from kernelwright.authors.templates.author import Form, write
 
 POINTERS = {torch.float32: "*fp32", torch.float16: "*fp16", torch.int64: "*i64", torch.int32: "*i32", torch.bool: "*i1"}
 
+SHARED = 227 << 10
+"""Bytes of shared memory that a program can have on an H100."""
+
 
 def compiled(module: nn.Module, inputs: list[torch.Tensor], limits: Limits, folder: Path) -> tuple[str, list[str]]:
     """The file that the author writes, and the PTX of its kernels in the order of their launches."""
@@ -66,6 +69,7 @@ class Recorder:
         aligned = {(names.index(k),): [["tt.divisibility", 16]] for k in tensors}
         how = {k: v for k, v in options.items() if k not in names}
         made = triton_compile(ASTSource(self.kernel, signature, constants, aligned), GPUTarget("cuda", 90, 32), how)
+        assert made.metadata.shared <= SHARED
         self.texts.append(made.asm["ptx"])
 
 

@@ -103,7 +103,8 @@ def write(
             used.append(template)
     if not used or (decorator and _left(graph) < FEWEST_LEFT):
         return None
-    functions = "\n\n\n".join(texts)
+    # templates that need the same function each bring it
+    functions = "\n\n\n".join(dict.fromkeys(part for text in texts for part in text.split("\n\n\n")))
     imports = tuple(line for line in IMPORTS if "libdevice" not in line or "libdevice." in functions)
     doc = [*(form.doc or ("The reference with kernels from templates.",))]
     doc += [line for template in used for line in fill(template.says, WIDTH).splitlines()]
