@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors import forms
+from kernelwright.authors.author import Task
 from kernelwright.authors.graph.ir import Graph
 from kernelwright.authors.modes import compile_modes
 from kernelwright.schema import Attempt, Candidate, Target
@@ -127,23 +128,14 @@ def find_variants(task: Task) -> "tuple[Captured, list[Rewriting]]":
 
     Raises ``AuthorError``.
     """
-    from kernelwright.authors.graph.capture import capture_problem
-    from kernelwright.authors.rewriter.calibrated import machine_for
     from kernelwright.authors.rewriter.channels_last import in_channels_last
-    from kernelwright.authors.rewriter.process import rewrite_in_child
     from kernelwright.authors.rewriter.rules import ALL
-    from kernelwright.authors.rewriter.saturate import Bounds
 
-    captured = capture_problem(task.problem)
-    if any(node.attr.get("impure") for node in captured.graph.nodes):
-        raise AuthorError("the module draws random numbers")
+    captured = forms.captured(task.problem)
     every = [rule.name for rule in ALL]
-    machine = machine_for(task.platform)
     variants: list[Rewriting] = []
     for names in (every, [name for name in every if name not in REORDERS_SUMS]):
-        found = rewrite_in_child(captured.graph, names, machine, Bounds())
-        if found is None:
-            raise AuthorError("the rewriter ran out of time")
+        found = forms.rewritten(task.problem, task.platform, names)
         share = found.cost / max(found.cost_before, 1)
         if not found.applied or share > WORTH_IT:
             log.info("%s: no rule lowers the cost (estimate %.2f of the reference's)", task.problem.name, share)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors import forms
+from kernelwright.authors.author import Task
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
 from kernelwright.authors.templates import tuning
@@ -124,30 +125,19 @@ def _left(graph: "Graph") -> int:
 
 def as_it_is(task: Task) -> Form:
     """The reference's own graph."""
-    from kernelwright.authors.graph.capture import capture_problem
-
-    captured = capture_problem(task.problem)
+    captured = forms.captured(task.problem)
     return Form(captured, captured.graph)
 
 
 def rewritten(task: Task) -> Form:
     """The cheapest form that the rewriter finds: the reference's own where no rule lowers the estimated cost."""
     from kernelwright.authors.rewriter.author import WORTH_IT, describe
-    from kernelwright.authors.rewriter.calibrated import machine_for
-    from kernelwright.authors.rewriter.process import rewrite_in_child
-    from kernelwright.authors.rewriter.rules import ALL
-    from kernelwright.authors.rewriter.saturate import Bounds
 
-    form = as_it_is(task)
-    if any(node.attr.get("impure") for node in form.graph.nodes):
-        raise AuthorError("the module draws random numbers")
-    found = rewrite_in_child(form.graph, [rule.name for rule in ALL], machine_for(task.platform), Bounds())
-    if found is None:
-        raise AuthorError("the rewriter ran out of time")
+    found = forms.rewritten(task.problem, task.platform)
     share = found.cost / max(found.cost_before, 1)
     if not found.applied or share > WORTH_IT:
-        return form
-    return Form(form.captured, found.graph, tuple(describe(found.applied, share)))
+        return as_it_is(task)
+    return Form(forms.captured(task.problem), found.graph, tuple(describe(found.applied, share)))
 
 
 def alone() -> TemplatesAuthor:
