@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rule_cases.einsums import einsum, joined, opaque
 from sketches import Sketch
 
-from kernelwright.authors.graph.ir import Node, TensorType, attributes
+from kernelwright.authors.graph.ir import Node, Slot, TensorType, attributes
 from kernelwright.authors.rewriter.rules import ALL
 from kernelwright.authors.rewriter.saturate import Saturation
 from kernelwright.authors.rewriter.terms import Term
@@ -41,6 +42,15 @@ def half(s: Sketch, *shape: int) -> Term:
     """An input in float16: sums must not be taken in another order."""
     node = Node("input", (), attributes(index=0), TensorType(shape, "float16"))
     return Term(s.terms, s.terms.insert(node))
+
+
+def half_weight(s: Sketch, *shape: int) -> Term:
+    node = Node("weight", (), attributes(name=f"h{shape}"), TensorType(shape, "float16"))
+    return Term(s.terms, s.terms.insert(node))
+
+
+def zeros(s: Sketch, *shape: int) -> Term:
+    return s.terms.full(TensorType(shape, "float64"), 0.0)
 
 
 def image(s: Sketch) -> Term:
@@ -218,6 +228,41 @@ REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
         "sum-of-norm",
         "float16",
         lambda s: s.make("sum", s.make("layer_norm", half(s, 4, 8), axes=1, eps=1e-5), dims=(1,), keepdim=True),
+    ),
+    (
+        "einsum-join-weights",
+        "one weight",
+        lambda s: einsum(s, "ab,b,b->a", s.weight(2, 3), s.input(3), s.input(3)),
+    ),
+    (
+        "einsum-join-weights",
+        "float16",
+        lambda s: einsum(s, "ab,a,b->b", half(s, 2, 3), half_weight(s, 2), half_weight(s, 3)),
+    ),
+    (
+        "einsum-of-einsum",
+        "two inputs",
+        lambda s: einsum(s, "a,ab->b", s.weight(2), einsum(s, "ab,ab->ab", s.input(2, 3), s.input(2, 3))),
+    ),
+    (
+        "einsum-of-zeros",
+        "the axis stays",
+        lambda s: einsum(s, "a,ab->a", s.weight(5), joined(s, 0, zeros(s, 2, 3), s.input(3, 3))),
+    ),
+    (
+        "einsum-of-zeros",
+        "not joined along the axis of a",
+        lambda s: einsum(s, "a,ab->b", s.weight(2), joined(s, 1, zeros(s, 2, 3), s.input(2, 3))),
+    ),
+    (
+        "einsum-of-zeros",
+        "nothing is zero",
+        lambda s: einsum(s, "a,ab->b", s.weight(5), joined(s, 0, s.input(2, 3), s.input(3, 3))),
+    ),
+    (
+        "like-as-full",
+        "another call",
+        lambda s: opaque(s, "aten.rsqrt.default", TensorType((3,), "float64"), (Slot(0),), s.input(3)),
     ),
     ("merge-average-pools", "float16", lambda s: average(s, average(s, half(s, 1, 1, 8, 8)))),
 ]

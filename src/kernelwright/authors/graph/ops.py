@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from kernelwright.authors.graph import einsum
 from kernelwright.authors.graph.ir import FLOATS, SCALAR, TensorType
 
 Attrs = Mapping[str, Any]
@@ -129,6 +130,10 @@ def _matvec(attrs: Attrs, types: Types) -> TensorType:
     if a.rank < 2 or b.rank != 1 or a.shape[-1] != b.shape[0]:
         raise TypeError(f"matrix times vector of {a.shape} and {b.shape}")
     return TensorType(a.shape[:-1], _float(types))
+
+
+def _einsum(attrs: Attrs, types: Types) -> TensorType:
+    return TensorType(einsum.result_shape(attrs, types), _float(types))
 
 
 def _triangular_product(attrs: Attrs, types: Types) -> TensorType:
@@ -324,6 +329,7 @@ VOCABULARY: dict[str, Op] = {
     "linear": Op(_linear, lambda attrs, types, out: 2 * out.elements * types[1].shape[1]),
     "matmul": Op(_matmul, lambda attrs, types, out: 2 * out.elements * types[0].shape[-1]),
     "matvec": Op(_matvec, lambda attrs, types, out: 2 * types[0].elements),
+    "einsum": Op(_einsum, einsum.flops),
     "triangular_product": Op(_triangular_product, _triangular_flops),
     "conv": Op(_conv, _conv_flops),
     "batch_norm": Op(_batch_norm, _elements(4)),

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.fx import Node as FxNode
 
+from kernelwright.authors.graph.einsum import Equation
 from kernelwright.authors.graph.lower import Bound, Lowering, Maker, used_parts
 
 
@@ -141,6 +142,10 @@ def _linear(low: Lowering, node: FxNode, a: Bound) -> int:
 def _matmul(low: Lowering, node: FxNode, a: Bound) -> int:
     right = a.get("other", a.get("mat2", a.get("vec")))
     return low.make("matvec" if low.type(right).rank == 1 else "matmul", a["self"], right)
+
+
+def _einsum(low: Lowering, node: FxNode, a: Bound) -> int | None:
+    return low.make("einsum", *a["tensors"], equation=str(Equation.parse(a["equation"]))) if a["path"] is None else None
 
 
 def _given(*operands: Any) -> list[Any]:
@@ -317,6 +322,7 @@ MAKERS: dict[str, Maker] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv),
     **{f"conv_transpose{n}d": _conv for n in (1, 2, 3)},
     **dict.fromkeys(("batch_norm", "_native_batch_norm_legit_no_training"), _batch_norm),
+    "einsum": _einsum,
     "tril": _triangle("tril"),
     "triu": _triangle("triu"),
     "diag": _diag,

@@ -26,6 +26,8 @@ REORDERS_SUMS = frozenset(
         "linear-of-linear",
         "sum-split-features",
         "as-attention",
+        "einsum-join-weights",
+        "einsum-of-einsum",
         "sum-into-matmul",
         "matmul-associate",
         "matmul-associate-back",
@@ -152,10 +154,11 @@ def find_variants(task: Task) -> "tuple[Captured, list[Rewriting]]":
 
 def describe(applied: Sequence[str], share: float, channels_last: bool = False) -> list[str]:
     """Lines for the file's docstring and for ``Candidate.explanation``: what was done, and why it holds."""
+    from kernelwright.authors.rewriter.parts import PARTS
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.stacking import STACKINGS
 
-    proofs = {known.name: known.proof for known in (*ALL, *STACKINGS)}
+    proofs = {known.name: known.proof for known in (PARTS, *ALL, *STACKINGS)}
     layout = "Convolutions are computed in channels-last memory: kernels are laid out per load, inputs on entry."
     if not applied:
         return ["The reference in another layout.", layout]
