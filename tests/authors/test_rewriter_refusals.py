@@ -77,6 +77,12 @@ def attention(s: Sketch, *, value: float = float("-inf"), dim: int = 2, turned: 
     return s.make("matmul", s.make("softmax", hidden, dim=dim), s.input(3, 3, 3))
 
 
+def widened_attention(s: Sketch) -> Term:
+    scores = s.make("matmul", s.input(3, 3, 3), s.make("permute", s.input(3, 3, 3), dims=(0, 2, 1)))
+    shifted = s.make("add", scores, s.weight(2, 3, 3, 3))
+    return s.make("matmul", s.make("softmax", shifted, dim=3), s.input(3, 3, 3))
+
+
 REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
     ("bounds-meet", "bounds apart", lambda s: s.make("clamp", s.input(3), min=0.0, max=1.0)),
     ("extreme-as-clamp", "values unknown", lambda s: s.make("maximum", s.input(3), s.weight(3))),
@@ -210,6 +216,37 @@ REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
     ("conv-transpose-as-conv", "padding beyond the taps", lambda s: conv(s, transposed=True, padding=(3, 3))),
     ("pool-before-monotone", "falling", lambda s: largest(s, s.make("leaky_relu", image(s), slope=-1.0))),
     ("as-attention", "finite scores hide nothing", lambda s: attention(s, value=-1e9)),
+    ("as-attention", "a shift that widens the scores", widened_attention),
+    (
+        "matmul-take-row-scale",
+        "varies along columns",
+        lambda s: s.make("mul", s.make("matmul", s.input(2, 3), s.input(3, 4)), s.weight(2, 4)),
+    ),
+    (
+        "matmul-take-row-scale",
+        "an input",
+        lambda s: s.make("mul", s.make("matmul", s.input(2, 3), s.input(3, 4)), s.input(2, 1)),
+    ),
+    (
+        "matmul-take-row-scale",
+        "widens the left side",
+        lambda s: s.make("mul", s.make("matmul", s.input(2, 3), s.input(5, 3, 4)), s.weight(5, 1, 1)),
+    ),
+    (
+        "weights-through-reshape",
+        "varies along axes that stay",
+        lambda s: s.make("add", s.make("reshape", s.input(6, 4), shape=(2, 3, 4)), s.weight(4)),
+    ),
+    (
+        "weights-through-reshape",
+        "an input",
+        lambda s: s.make("add", s.make("reshape", s.input(6, 4), shape=(2, 3, 4)), s.input(2, 1, 1)),
+    ),
+    (
+        "weights-through-reshape",
+        "widens the view",
+        lambda s: s.make("add", s.make("reshape", s.input(6, 4), shape=(2, 3, 4)), s.weight(5, 2, 3, 4)),
+    ),
     ("as-attention", "another axis", lambda s: attention(s, dim=1)),
     ("as-attention", "keys are not turned", lambda s: attention(s, turned=(1, 0, 2))),
     ("factor-input", "a weight", lambda s: scaled_and_kept(s, s.input(3), s.weight(3))),

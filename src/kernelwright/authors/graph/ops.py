@@ -273,13 +273,13 @@ def _logical_not(attrs: Attrs, types: Types) -> TensorType:
 
 
 def _attention(attrs: Attrs, types: Types) -> TensorType:
-    """Queries, keys and values ``[…, positions, features]``, and a mask that is true where scores count."""
+    """Queries, keys and values ``[…, positions, features]``, and a mask: true where scores count, or added to them."""
     q, k, v, *mask = types
     fits = q.rank == k.rank == v.rank >= 3 and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
     if not fits or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise TypeError(f"attention of {q.shape}, {k.shape} and {v.shape}")
     scores = (*q.shape[:-1], k.shape[-2])
-    if any(m.dtype != "bool" or broadcast(m.shape, scores) != scores for m in mask):
+    if any(m.dtype not in ("bool", q.dtype) or broadcast(m.shape, scores) != scores for m in mask):
         raise TypeError(f"mask {mask} of {scores}")
     return TensorType((*q.shape[:-1], v.shape[-1]), _float([q, k, v]))
 
