@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 import torch
+from authors_kit import attempts, everything, task
 from sketches import build
 from torch import nn
 
 from kernelwright import problems
-from kernelwright.authors import AuthorError, Task, get
+from kernelwright.authors import AuthorError, get
 from kernelwright.authors.reference_source import foreign_imports, model_source
 from kernelwright.authors.rewriter import author as rewriter_author
 from kernelwright.authors.rewriter import process
 from kernelwright.authors.rewriter.cost import MACHINES
 from kernelwright.authors.rewriter.rules import ALL
 from kernelwright.authors.rewriter.saturate import Bounds
-from kernelwright.schema import Attempt, Candidate, DeviceFacts, Problem, Status, Target, Verdict
+from kernelwright.schema import Candidate, Problem, Target
 
 ROW_SUM = '''
 import math
@@ -71,33 +72,11 @@ if __name__ == "__main__":
 '''
 
 
-def task(problem: Problem, platform: str = "cpu", target: Target | None = None) -> Task:
-    facts = DeviceFacts(platform=platform, name="test", memory_bytes=1, cores=1, cache_bytes=0)
-    return Task(problem=problem, facts=facts, platform=platform, target=target)
-
-
 @pytest.fixture
 def row_sum(tmp_path: Path) -> Problem:
     path = tmp_path / "row_sum.py"
     path.write_text(ROW_SUM, encoding="utf-8")
     return problems.from_file(path)
-
-
-def attempts(author: str, *candidates: Candidate | None) -> list[Attempt]:
-    verdict = Verdict(status=Status.CORRECT)
-    return [
-        Attempt(run="r", number=k + 1, author=author, candidate=c, verdict=verdict, created="now")
-        for k, c in enumerate(candidates)
-    ]
-
-
-def everything(name: str, of: Task) -> list[Candidate]:
-    """All that an Author proposes until it has nothing more."""
-    found: list[Candidate] = []
-    while (candidate := get(name).propose(of, attempts(name, *found))) is not None:
-        found.append(candidate)
-        assert len(found) < 10
-    return found
 
 
 def assert_same_module(candidate: Candidate, problem: Problem) -> None:

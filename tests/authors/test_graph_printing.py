@@ -263,6 +263,25 @@ def test_layers_are_printed_as_themselves() -> None:
     assert "torch.ops" not in source
 
 
+class Masked(nn.Module):
+    """A causal mask on weights, as code that computes it anew in every call has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.randn(4, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = ~torch.tril(torch.ones(4, 4, dtype=torch.bool, device=x.device))
+        return torch.softmax(self.scores.masked_fill(hidden, -torch.inf), -1) @ x
+
+
+def test_masks_are_folded_as_they_are() -> None:
+    module, x = Masked(), torch.randn(4, 3)
+    made = build(print_module(capture(module, [x]), doc=["A test."], fold=True))
+    made.load_state_dict(module.state_dict())
+    torch.testing.assert_close(made(x), module(x))
+
+
 def test_folding_follows_every_load() -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:

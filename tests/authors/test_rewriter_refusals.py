@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rule_cases.einsums import einsum, joined, opaque
 from sketches import Sketch
 
-from kernelwright.authors.graph.ir import Node, TensorType, attributes
+from kernelwright.authors.graph.ir import Node, Slot, TensorType, attributes
 from kernelwright.authors.rewriter.rules import ALL
 from kernelwright.authors.rewriter.saturate import Saturation
 from kernelwright.authors.rewriter.terms import Term
@@ -43,6 +44,15 @@ def half(s: Sketch, *shape: int) -> Term:
     return Term(s.terms, s.terms.insert(node))
 
 
+def half_weight(s: Sketch, *shape: int) -> Term:
+    node = Node("weight", (), attributes(name=f"h{shape}"), TensorType(shape, "float16"))
+    return Term(s.terms, s.terms.insert(node))
+
+
+def zeros(s: Sketch, *shape: int) -> Term:
+    return s.terms.full(TensorType(shape, "float64"), 0.0)
+
+
 def image(s: Sketch) -> Term:
     return s.input(2, 4, 6, 6)
 
@@ -65,6 +75,12 @@ def attention(s: Sketch, *, value: float = float("-inf"), dim: int = 2, turned: 
     scores = s.make("matmul", s.input(3, 3, 3), s.make("permute", s.input(3, 3, 3), dims=turned))
     hidden = s.make("masked_fill", scores, s.mask(3, 3), value=value)
     return s.make("matmul", s.make("softmax", hidden, dim=dim), s.input(3, 3, 3))
+
+
+def widened_attention(s: Sketch) -> Term:
+    scores = s.make("matmul", s.input(3, 3, 3), s.make("permute", s.input(3, 3, 3), dims=(0, 2, 1)))
+    shifted = s.make("add", scores, s.weight(2, 3, 3, 3))
+    return s.make("matmul", s.make("softmax", shifted, dim=3), s.input(3, 3, 3))
 
 
 REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
@@ -200,6 +216,37 @@ REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
     ("conv-transpose-as-conv", "padding beyond the taps", lambda s: conv(s, transposed=True, padding=(3, 3))),
     ("pool-before-monotone", "falling", lambda s: largest(s, s.make("leaky_relu", image(s), slope=-1.0))),
     ("as-attention", "finite scores hide nothing", lambda s: attention(s, value=-1e9)),
+    ("as-attention", "a shift that widens the scores", widened_attention),
+    (
+        "matmul-take-row-scale",
+        "varies along columns",
+        lambda s: s.make("mul", s.make("matmul", s.input(2, 3), s.input(3, 4)), s.weight(2, 4)),
+    ),
+    (
+        "matmul-take-row-scale",
+        "an input",
+        lambda s: s.make("mul", s.make("matmul", s.input(2, 3), s.input(3, 4)), s.input(2, 1)),
+    ),
+    (
+        "matmul-take-row-scale",
+        "widens the left side",
+        lambda s: s.make("mul", s.make("matmul", s.input(2, 3), s.input(5, 3, 4)), s.weight(5, 1, 1)),
+    ),
+    (
+        "weights-through-reshape",
+        "varies along axes that stay",
+        lambda s: s.make("add", s.make("reshape", s.input(6, 4), shape=(2, 3, 4)), s.weight(4)),
+    ),
+    (
+        "weights-through-reshape",
+        "an input",
+        lambda s: s.make("add", s.make("reshape", s.input(6, 4), shape=(2, 3, 4)), s.input(2, 1, 1)),
+    ),
+    (
+        "weights-through-reshape",
+        "widens the view",
+        lambda s: s.make("add", s.make("reshape", s.input(6, 4), shape=(2, 3, 4)), s.weight(5, 2, 3, 4)),
+    ),
     ("as-attention", "another axis", lambda s: attention(s, dim=1)),
     ("as-attention", "keys are not turned", lambda s: attention(s, turned=(1, 0, 2))),
     ("factor-input", "a weight", lambda s: scaled_and_kept(s, s.input(3), s.weight(3))),
@@ -218,6 +265,41 @@ REFUSED: list[tuple[str, str, Callable[[Sketch], Term]]] = [
         "sum-of-norm",
         "float16",
         lambda s: s.make("sum", s.make("layer_norm", half(s, 4, 8), axes=1, eps=1e-5), dims=(1,), keepdim=True),
+    ),
+    (
+        "einsum-join-weights",
+        "one weight",
+        lambda s: einsum(s, "ab,b,b->a", s.weight(2, 3), s.input(3), s.input(3)),
+    ),
+    (
+        "einsum-join-weights",
+        "float16",
+        lambda s: einsum(s, "ab,a,b->b", half(s, 2, 3), half_weight(s, 2), half_weight(s, 3)),
+    ),
+    (
+        "einsum-of-einsum",
+        "two inputs",
+        lambda s: einsum(s, "a,ab->b", s.weight(2), einsum(s, "ab,ab->ab", s.input(2, 3), s.input(2, 3))),
+    ),
+    (
+        "einsum-of-zeros",
+        "the axis stays",
+        lambda s: einsum(s, "a,ab->a", s.weight(5), joined(s, 0, zeros(s, 2, 3), s.input(3, 3))),
+    ),
+    (
+        "einsum-of-zeros",
+        "not joined along the axis of a",
+        lambda s: einsum(s, "a,ab->b", s.weight(2), joined(s, 1, zeros(s, 2, 3), s.input(2, 3))),
+    ),
+    (
+        "einsum-of-zeros",
+        "nothing is zero",
+        lambda s: einsum(s, "a,ab->b", s.weight(5), joined(s, 0, s.input(2, 3), s.input(3, 3))),
+    ),
+    (
+        "like-as-full",
+        "another call",
+        lambda s: opaque(s, "aten.rsqrt.default", TensorType((3,), "float64"), (Slot(0),), s.input(3)),
     ),
     ("merge-average-pools", "float16", lambda s: average(s, average(s, half(s, 1, 1, 8, 8)))),
 ]

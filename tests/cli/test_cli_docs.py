@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from documented_records import DOCS, documented_fields, fields_of, records_in
 from kernelwright.cli.objects import (
     DoctorObject,
     OptimizeObject,
@@ -19,7 +18,6 @@ from kernelwright.cli.objects import (
 )
 from kernelwright.schema import Isolation, Precision, Status, Target, Verdict
 
-DOCS = Path(__file__).parents[2] / "docs"
 OBJECTS: dict[str, type[BaseModel]] = {
     "kernelwright.verdict/1": Verdict,
     "kernelwright.optimize/1": OptimizeObject,
@@ -31,43 +29,16 @@ OBJECTS: dict[str, type[BaseModel]] = {
 }
 
 
-def parts_of(model: type[BaseModel], seen: list[type[BaseModel]]) -> list[type[BaseModel]]:
-    if model not in seen:
-        seen.append(model)
-        for field in model.model_fields.values():
-            for part in _types(field.annotation):
-                if isinstance(part, type) and issubclass(part, BaseModel):
-                    parts_of(part, seen)
-    return seen
-
-
-def _types(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for argument in get_args(annotation):
-        yield from _types(argument)
-
-
-RECORDS = {part.__name__: part for model in OBJECTS.values() for part in parts_of(model, [])}
-
-
-def documented_fields() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for page in ("verdict.md", "json.md"):
-        for section in re.split(r"^###? ", (DOCS / page).read_text(), flags=re.MULTILINE)[1:]:
-            title, _, body = section.partition("\n")
-            if "| field |" in body:
-                found[title.strip()] = re.findall(r"^\| `(\w+)` \|", body, flags=re.MULTILINE)
-    return found
+RECORDS = records_in(OBJECTS.values())
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_field_is_documented_in_order(name: str) -> None:
-    fields = [field.alias or key for key, field in RECORDS[name].model_fields.items()]
-    assert documented_fields()[name] == fields
+    assert documented_fields("verdict.md", "json.md")[name] == fields_of(RECORDS[name])
 
 
 def test_nothing_else_is_documented() -> None:
-    assert set(documented_fields()) == set(RECORDS)
+    assert set(documented_fields("verdict.md", "json.md")) == set(RECORDS)
 
 
 @pytest.mark.parametrize("values", [Status, Precision, Target, Isolation])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kernelwright.authors import forms
 from kernelwright.authors.author import AuthorError, Task
 from kernelwright.authors.modes import Mode, compile_modes
 from kernelwright.authors.reference_source import foreign_imports, model_source
@@ -66,9 +67,8 @@ def compiled_source(task: Task, mode: Mode) -> str:
                 call=f"torch.compile(Model.forward, {mode.options})"
             )
             return ("" if "import torch\n" in text else "import torch\n") + text + subclass
-    from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
 
     doc = [f"The reference as a graph, compiled. {mode.explanation}"]
     around = "cloned" if mode.graphs else ""
-    return print_module(capture_problem(problem), doc=doc, decorator=f"@{mode.call}", around=around)
+    return print_module(forms.captured(problem), doc=doc, decorator=f"@{mode.call}", around=around)

@@ -1,6 +1,17 @@
 """For each rule of the rewriter a random term that it must fire on."""
 
-from rule_cases import activations, bounds, convolutions, elementwise, norms, pools, products, reductions, views
+from rule_cases import (
+    activations,
+    bounds,
+    convolutions,
+    einsums,
+    elementwise,
+    norms,
+    pools,
+    products,
+    reductions,
+    views,
+)
 from rule_cases.draws import CASES
 
 __all__ = [
@@ -8,6 +19,7 @@ __all__ = [
     "activations",
     "bounds",
     "convolutions",
+    "einsums",
     "elementwise",
     "norms",
     "pools",

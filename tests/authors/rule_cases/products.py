@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sketches import Sketch
 
 from kernelwright.authors.rewriter.terms import Term
-from rule_cases.draws import NUMBER, SIZE, WIDE, Draw, along, axes, case, shape
+from rule_cases.draws import NUMBER, SIZE, WIDE, Draw, along, axes, case, narrowed, shape
 from rule_cases.reductions import reduced
 
 
@@ -132,6 +132,13 @@ def _(draw: Draw, s: Sketch) -> Term:
     return s.make("mul", s.make("matmul", *matrices(draw, s, 2)), draw(NUMBER))
 
 
+@case("matmul-take-row-scale")
+def _(draw: Draw, s: Sketch) -> Term:
+    heads, rows, inner, columns = (draw(SIZE) for _ in range(4))
+    product = s.make("matmul", s.input(2, heads, rows, inner), s.input(2, heads, inner, columns))
+    return s.make("mul", product, s.weight(*narrowed(draw, (2, heads, rows)), 1))
+
+
 @case("matvec-as-matmul")
 def _(draw: Draw, s: Sketch) -> Term:
     a = s.input(*shape(draw, 2))
@@ -153,8 +160,11 @@ def _(draw: Draw, s: Sketch) -> Term:
     scores = s.make("matmul", q, turned)
     if draw(st.booleans()):
         scores = s.make("mul", scores, draw(st.sampled_from([0.25, 0.7, inner**-0.5])))
-    if draw(st.booleans()):
+    change = draw(st.sampled_from(["", "hide", "shift"]))
+    if change == "hide":
         scores = s.make("masked_fill", scores, s.mask(rows, keys), value=float("-inf"))
+    elif change == "shift":
+        scores = s.make("add", scores, s.weight(*narrowed(draw, scores.shape)))
     return s.make("matmul", s.make("softmax", scores, dim=scores.rank - 1), v)
 
 

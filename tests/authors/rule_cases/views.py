@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sketches import Sketch
 
 from kernelwright.authors.rewriter.terms import Term
-from rule_cases.draws import NUMBER, Draw, case, narrowed, shape
+from rule_cases.draws import NUMBER, WIDE, Draw, case, narrowed, shape
 
 
 @case("merge-reshapes")
@@ -46,3 +46,13 @@ def _(draw: Draw, s: Sketch) -> Term:
 def _(draw: Draw, s: Sketch) -> Term:
     shown = view(draw, s.input(*shape(draw)), s)
     return s.make(draw(st.sampled_from(["add", "mul"])), shown, s.weight(*narrowed(draw, shown.shape)))
+
+
+@case("weights-through-reshape")
+def _(draw: Draw, s: Sketch) -> Term:
+    a, b, c, d = (draw(WIDE) for _ in range(4))
+    split = s.make("reshape", s.input(a * b, c, d), shape=(a, b, c, d))
+    joined = s.make("reshape", s.input(a, b, c, d), shape=(a, b * c, d))
+    shown, varied = draw(st.sampled_from([(split, 1), (joined, 1)]))
+    sizes = [n if k == varied or draw(st.booleans()) else 1 for k, n in enumerate(shown.shape)]
+    return s.make(draw(st.sampled_from(["add", "mul"])), shown, s.weight(*sizes))

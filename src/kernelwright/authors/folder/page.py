@@ -1,5 +1,6 @@
 """The texts of a new task's folder: the page that explains everything, a candidate to start from, a worked example."""
 
+from kernelwright.authors import forms
 from kernelwright.authors.author import Task
 from kernelwright.authors.folder.contents import ATTEMPTS, CANDIDATE, EXAMPLE, PAGE, PROBLEM, TASK, VERDICT
 from kernelwright.authors.language_model.conversation import common_values
@@ -35,10 +36,9 @@ def start_of(problem: Problem, target: Target) -> str:
         text = model_source(problem.source)
         if not foreign_imports(text):
             return text + _START.format(target=target.value)
-    from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
 
-    return print_module(capture_problem(problem), doc=["The reference as a graph: correct, and not faster."])
+    return print_module(forms.captured(problem), doc=["The reference as a graph: correct, and not faster."])
 
 
 def task_page(task: Task, target: Target) -> str:

@@ -22,6 +22,7 @@ from torch.utils import _pytree as pytree
 from kernelwright.authors.author import AuthorError
 from kernelwright.authors.graph.ir import Graph, Slot, TensorType
 from kernelwright.authors.graph.lower import Lowering, LoweringError, lower_graph, type_of
+from kernelwright.authors.graph.recurrent_shapes import one_step_a_layer
 from kernelwright.authors.graph.vocabulary import MAKERS
 from kernelwright.problems import LoadedProblem, load
 from kernelwright.schema import Problem, ProblemError
@@ -89,7 +90,7 @@ def capture_problem(problem: Problem) -> Captured:
 def _capture_fake(loaded: LoadedProblem, fake_weights: bool) -> Captured:
     """The capture from inputs without values; ``fake_weights``: from a module without values, too."""
     fake = FakeTensorMode(allow_non_fake_inputs=True)
-    with _quiet(), warnings.catch_warnings():
+    with _quiet(), one_step_a_layer(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fake if fake_weights else nullcontext():
             module = loaded.build(0)

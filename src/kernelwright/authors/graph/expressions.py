@@ -233,6 +233,10 @@ def _attention(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int
     return call("F.scaled_dot_product_attention", *args[:3], attn_mask=mask, scale=scale)
 
 
+def _einsum(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
+    return call("torch.einsum", f'"{attrs["equation"]}"', *args)
+
+
 def _channels_last(attrs: dict[str, Any], args: Args, shapes: Shapes, out: tuple[int, ...]) -> str:
     layout = "torch.channels_last" if len(out) == 4 else "torch.channels_last_3d"
     return call(f"{args[0]}.contiguous", memory_format=layout)
@@ -268,6 +272,7 @@ _PRINTERS: dict[str, Callable[..., str]] = {
     "linear": _function("F.linear"),
     "matmul": _infix("@"),
     "matvec": _infix("@"),
+    "einsum": _einsum,
     "triangular_product": _triangular_product,
     "conv": _conv,
     "batch_norm": _batch_norm,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from kernelwright.authors.graph import einsum
 from kernelwright.authors.graph.ir import FLOATS, SCALAR, TensorType
 
 Attrs = Mapping[str, Any]
@@ -129,6 +130,10 @@ def _matvec(attrs: Attrs, types: Types) -> TensorType:
     if a.rank < 2 or b.rank != 1 or a.shape[-1] != b.shape[0]:
         raise TypeError(f"matrix times vector of {a.shape} and {b.shape}")
     return TensorType(a.shape[:-1], _float(types))
+
+
+def _einsum(attrs: Attrs, types: Types) -> TensorType:
+    return TensorType(einsum.result_shape(attrs, types), _float(types))
 
 
 def _triangular_product(attrs: Attrs, types: Types) -> TensorType:
@@ -268,13 +273,13 @@ def _logical_not(attrs: Attrs, types: Types) -> TensorType:
 
 
 def _attention(attrs: Attrs, types: Types) -> TensorType:
-    """Queries, keys and values ``[…, positions, features]``, and a mask that is true where scores count."""
+    """Queries, keys and values ``[…, positions, features]``, and a mask: true where scores count, or added to them."""
     q, k, v, *mask = types
     fits = q.rank == k.rank == v.rank >= 3 and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
     if not fits or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise TypeError(f"attention of {q.shape}, {k.shape} and {v.shape}")
     scores = (*q.shape[:-1], k.shape[-2])
-    if any(m.dtype != "bool" or broadcast(m.shape, scores) != scores for m in mask):
+    if any(m.dtype not in ("bool", q.dtype) or broadcast(m.shape, scores) != scores for m in mask):
         raise TypeError(f"mask {mask} of {scores}")
     return TensorType((*q.shape[:-1], v.shape[-1]), _float([q, k, v]))
 
@@ -324,6 +329,7 @@ VOCABULARY: dict[str, Op] = {
     "linear": Op(_linear, lambda attrs, types, out: 2 * out.elements * types[1].shape[1]),
     "matmul": Op(_matmul, lambda attrs, types, out: 2 * out.elements * types[0].shape[-1]),
     "matvec": Op(_matvec, lambda attrs, types, out: 2 * types[0].elements),
+    "einsum": Op(_einsum, einsum.flops),
     "triangular_product": Op(_triangular_product, _triangular_flops),
     "conv": Op(_conv, _conv_flops),
     "batch_norm": Op(_batch_norm, _elements(4)),

@@ -258,7 +258,7 @@ class _Printer:
             arg = self.nodes[a]
             if arg.op == "const":
                 args.append(value_code(arg.attr["value"]))
-            elif _wide(node) and not _wide(arg) and not _number(arg):
+            elif _wide(node) and not _wide(arg) and _floating(arg):
                 self.helpers.add("wide")
                 args.append(f"wide({bare(written[a])})")
             elif _wide(arg) and not _wide(node):
@@ -337,7 +337,11 @@ def _number(node: Node) -> bool:
 def _wide(node: Node) -> bool:
     """Computed in float64 inside ``_fold``: floating-point work that the vocabulary knows."""
     known = node.op in VOCABULARY or node.op == "full"
-    return known and isinstance(node.type, TensorType) and node.type.dtype in FLOATS
+    return known and _floating(node)
+
+
+def _floating(node: Node) -> bool:
+    return isinstance(node.type, TensorType) and node.type.dtype in FLOATS
 
 
 def _slots(output: Any) -> list[int]:

@@ -1,5 +1,6 @@
 """The frame of a printed file: docstring, imports, helpers, class."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from textwrap import fill
@@ -158,15 +159,20 @@ def comment(text: str) -> list[str]:
     return [f"# {line}" for line in fill(text, WIDTH - 10, break_on_hyphens=False).splitlines()]
 
 
+QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1""")
+"""A string as Python writes it."""
+
+
 def wrapped(line: str) -> list[str]:
     """The statement on one line, or with the arguments of its last call below each other."""
     if len(line) <= WIDTH - 8 or not line.endswith(")"):
         return [line]
     depth, cuts, opening = 0, [], -1
+    signs = QUOTED.sub(lambda text: "x" * len(text.group()), line)  # a string's own commas are no place to cut
     for position in range(len(line) - 1, -1, -1):
-        depth += line[position] in ")]}"
-        depth -= line[position] in "([{"
-        if line[position] == "," and depth == 1:
+        depth += signs[position] in ")]}"
+        depth -= signs[position] in "([{"
+        if signs[position] == "," and depth == 1:
             cuts.append(position)
         if depth == 0:
             opening = position

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.fx import Node as FxNode
 
+from kernelwright.authors.graph.einsum import Equation
 from kernelwright.authors.graph.lower import Bound, Lowering, Maker, used_parts
 
 
@@ -144,14 +145,17 @@ def _matmul(low: Lowering, node: FxNode, a: Bound) -> int:
 
 
 def _einsum(low: Lowering, node: FxNode, a: Bound) -> int | None:
-    """A sum over the last axis of the first and the first axis of the second of two tensors: a product."""
-    sides, _, result = str(a["equation"]).replace(" ", "").partition("->")
+    """A sum over the last axis of the first and the first axis of the second of two tensors is a product."""
+    if a["path"] is not None:
+        return None
+    equation = str(Equation.parse(a["equation"]))
+    sides, _, result = equation.partition("->")
     left, _, right = sides.partition(",")
     letters = left + right[1:]
     plain = letters.isalpha() and len(set(letters)) == len(letters) and len(left) > 1 and len(right) == 2
-    if not plain or right[0] != left[-1] or result != left[:-1] + right[1] or len(a["tensors"]) != 2:
-        return None
-    return low.make("matmul", *a["tensors"])
+    if plain and right[0] == left[-1] and result == left[:-1] + right[1] and len(a["tensors"]) == 2:
+        return low.make("matmul", *a["tensors"])
+    return low.make("einsum", *a["tensors"], equation=equation)
 
 
 def _given(*operands: Any) -> list[Any]:

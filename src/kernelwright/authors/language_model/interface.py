@@ -1,21 +1,18 @@
 """What a problem's reference takes, holds and returns: names, shapes and dtypes, without any data."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
+from kernelwright.authors import forms
 from kernelwright.problems import load
 from kernelwright.schema import Problem
 
-Found = TypeVar("Found")
-
 MOST_WEIGHTS = 60
 """Parameters and buffers that are listed; a deep network has hundreds."""
-_LOCK = threading.Lock()
-"""Problems are built under seeds of the process's own generator: one at a time."""
-_FOUND: dict[tuple[str, str], Any] = {}
+MOST_KEPT = 64
+"""Problems whose lines, or text, are kept: the problem itself may hold gigabytes of weights, and is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,16 @@ class Interface:
     outputs: tuple[str, ...] = ()
 
 
+_INTERFACES: forms.Once[Interface] = forms.Once(MOST_KEPT)
+_TEXTS: forms.Once[str] = forms.Once(MOST_KEPT)
+
+
 def interface_of(problem: Problem) -> Interface:
     """Found out with tensors that hold no data where the problem is a file. Empty where its code does not allow it.
 
     Runs the problem's own code in this process; a problem is its user's, not a stranger's.
     """
-    return _once(_interface, problem)
+    return _INTERFACES.get(problem.digest, lambda: _interface(problem))
 
 
 def written_out(problem: Problem) -> str:
@@ -42,23 +43,13 @@ def written_out(problem: Problem) -> str:
 
     Raises ``AuthorError`` where it cannot be written as a graph.
     """
-    return _once(_written_out, problem)
-
-
-def _once(find: Callable[[Problem], Found], problem: Problem) -> Found:
-    """Kept under the problem's digest: the problem itself may hold gigabytes of weights."""
-    key = (find.__name__, problem.digest)
-    with _LOCK:
-        if key not in _FOUND:
-            _FOUND[key] = find(problem)
-        return _FOUND[key]
+    return _TEXTS.get(problem.digest, lambda: _written_out(problem))
 
 
 def _written_out(problem: Problem) -> str:
-    from kernelwright.authors.graph.capture import capture_problem
     from kernelwright.authors.graph.printer import print_module
 
-    return print_module(capture_problem(problem), doc=["The reference as a graph."])
+    return print_module(forms.captured(problem), doc=["The reference as a graph."])
 
 
 def _interface(problem: Problem) -> Interface:
@@ -67,7 +58,7 @@ def _interface(problem: Problem) -> Interface:
 
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     try:
-        with torch.no_grad(), fake if problem.source else nullcontext():
+        with forms.BUILDING, torch.no_grad(), fake if problem.source else nullcontext():
             loaded = load(problem)
             module, inputs = loaded.build(0), loaded.draw(0)
             state = [_line(name, tensor) for name, tensor in module.state_dict().items()]

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors import forms
+from kernelwright.authors.author import Task
 from kernelwright.authors.graph.ir import Graph
 from kernelwright.authors.modes import compile_modes
 from kernelwright.schema import Attempt, Candidate, Target
@@ -25,6 +26,8 @@ REORDERS_SUMS = frozenset(
         "linear-of-linear",
         "sum-split-features",
         "as-attention",
+        "einsum-join-weights",
+        "einsum-of-einsum",
         "sum-into-matmul",
         "matmul-associate",
         "matmul-associate-back",
@@ -127,23 +130,14 @@ def find_variants(task: Task) -> "tuple[Captured, list[Rewriting]]":
 
     Raises ``AuthorError``.
     """
-    from kernelwright.authors.graph.capture import capture_problem
-    from kernelwright.authors.rewriter.calibrated import machine_for
     from kernelwright.authors.rewriter.channels_last import in_channels_last
-    from kernelwright.authors.rewriter.process import rewrite_in_child
     from kernelwright.authors.rewriter.rules import ALL
-    from kernelwright.authors.rewriter.saturate import Bounds
 
-    captured = capture_problem(task.problem)
-    if any(node.attr.get("impure") for node in captured.graph.nodes):
-        raise AuthorError("the module draws random numbers")
+    captured = forms.captured(task.problem)
     every = [rule.name for rule in ALL]
-    machine = machine_for(task.platform)
     variants: list[Rewriting] = []
     for names in (every, [name for name in every if name not in REORDERS_SUMS]):
-        found = rewrite_in_child(captured.graph, names, machine, Bounds())
-        if found is None:
-            raise AuthorError("the rewriter ran out of time")
+        found = forms.rewritten(task.problem, task.platform, names)
         share = found.cost / max(found.cost_before, 1)
         if not found.applied or share > WORTH_IT:
             log.info("%s: no rule lowers the cost (estimate %.2f of the reference's)", task.problem.name, share)
@@ -160,10 +154,11 @@ def find_variants(task: Task) -> "tuple[Captured, list[Rewriting]]":
 
 def describe(applied: Sequence[str], share: float, channels_last: bool = False) -> list[str]:
     """Lines for the file's docstring and for ``Candidate.explanation``: what was done, and why it holds."""
+    from kernelwright.authors.rewriter.parts import PARTS
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.stacking import STACKINGS
 
-    proofs = {known.name: known.proof for known in (*ALL, *STACKINGS)}
+    proofs = {known.name: known.proof for known in (PARTS, *ALL, *STACKINGS)}
     layout = "Convolutions are computed in channels-last memory: kernels are laid out per load, inputs on entry."
     if not applied:
         return ["The reference in another layout.", layout]

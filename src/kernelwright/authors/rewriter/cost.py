@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log2
 
+from kernelwright.authors.graph import einsum
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, Type
 from kernelwright.authors.graph.ops import LEAVES, VOCABULARY
 from kernelwright.schema import DeviceLimits
@@ -39,7 +40,7 @@ class Machine:
         return dict(known).get(dtype, self.flops_per_byte)
 
 
-PRODUCTS = frozenset({"linear", "matmul", "matvec", "triangular_product", "attention"})
+PRODUCTS = frozenset({"linear", "matmul", "matvec", "einsum", "triangular_product", "attention"})
 
 MACHINES = {
     "cpu": Machine(flops_per_byte=8.0, call_bytes=40_000),
@@ -80,6 +81,9 @@ def rounded(value: float) -> float:
     return 2.0 ** (round(2 * log2(value)) / 2) if value > 0 else value
 
 
+OPAQUE_VIEWS = frozenset(f"aten.{name}" for name in ("select.int", "slice.Tensor", "split.Tensor", "unbind.int"))
+"""Calls outside the vocabulary that move nothing."""
+
 WEIGHT_ONLY = 1
 """Work on weights is done once per load. Not quite nothing, so that the simpler of two ways is taken."""
 
@@ -100,8 +104,13 @@ def price(node: Node, args: Sequence[Type], machine: Machine) -> int:
     """The cost of one operation that depends on an input. ``args`` are the types of its arguments."""
     if node.op in LEAVES or node.op in ("getitem", "outputs"):
         return WEIGHT_ONLY
+    if node.op == "einsum" and len(args) > 2:
+        return sum(
+            price(step, sides, machine)
+            for step, sides in einsum.steps(node, [a for a in args if isinstance(a, TensorType)])
+        )
     op = VOCABULARY.get(node.op)
-    if op is not None and op.view:
+    if (op is not None and op.view) or node.attr.get("target") in OPAQUE_VIEWS:
         return machine.call_bytes // 8  # a view is a call that launches nothing
     moved = node.type.bytes + sum(a.bytes for a in args)
     work = 0.0

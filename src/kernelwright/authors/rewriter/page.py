@@ -3,12 +3,14 @@
 import sys
 from pathlib import Path
 
+from kernelwright.authors.rewriter.parts import PARTS
 from kernelwright.authors.rewriter.rule import Pattern, Rule
 from kernelwright.authors.rewriter.rules import (
     activations,
     attention,
     bounds,
     convolution,
+    einsum,
     elementwise,
     linear,
     normalisation,
@@ -27,6 +29,7 @@ SUBJECTS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Activations", activations.RULES),
     ("Reductions", reductions.RULES),
     ("Linear layers and matrix products", linear.RULES),
+    ("Einstein sums", einsum.RULES),
     ("Attention", attention.RULES),
     ("Diagonal and triangular matrices", structure.RULES),
     ("Convolutions", convolution.RULES),
@@ -52,9 +55,10 @@ def tables() -> str:
             first, *more = map(shown, rule.patterns)
             found = f"`{first}`" + (f" and {len(more)} more" if more else "")
             parts[-1] += f"\n| `{rule.name}` | {found} | {_cell(rule.proof)} | {_cell(rule.condition)} |"
-    parts.append(f"### Several products at once\n\n{HEAD}")
-    for how in STACKINGS:
-        parts[-1] += f"\n| `{how.name}` | `{how.found_at}` | {_cell(how.proof)} | {_cell(how.condition)} |"
+    for subject, passes in (("Parts", (PARTS,)), ("Several products at once", STACKINGS)):
+        parts.append(f"### {subject}\n\n{HEAD}")
+        for how in passes:
+            parts[-1] += f"\n| `{how.name}` | `{how.found_at}` | {_cell(how.proof)} | {_cell(how.condition)} |"
     return "\n\n".join(parts)
 
 

@@ -3,11 +3,12 @@
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from kernelwright.authors.author import AuthorError
 from kernelwright.authors.graph.ir import Graph
-from kernelwright.authors.rewriter.cost import Machine
+from kernelwright.authors.rewriter.cost import Machine, cost_of
 from kernelwright.authors.rewriter.saturate import Bounds, Rewritten
 
 GRACE = 30.0
@@ -15,7 +16,7 @@ GRACE = 30.0
 
 
 def rewrite_in_child(graph: Graph, rule_names: Sequence[str], machine: Machine, bounds: Bounds) -> Rewritten | None:
-    """``saturate.rewrite`` and ``stacking.stacked`` in a child process; ``None`` if it had to be killed.
+    """``cheapest_form`` in a child process; ``None`` if it had to be killed.
 
     Raises ``AuthorError`` (one line) if egglog is missing, or the child failed.
     """
@@ -33,15 +34,24 @@ def rewrite_in_child(graph: Graph, rule_names: Sequence[str], machine: Machine, 
     return pickle.loads(done.stdout)  # from our own child, through its own pipe
 
 
-def main() -> None:
-    """The child: a task on standard input, the result on standard output."""
+def cheapest_form(graph: Graph, rule_names: Collection[str], machine: Machine, bounds: Bounds) -> Rewritten:
+    """Parts first, then saturation under the rules of these names, then stacking."""
+    from kernelwright.authors.rewriter.parts import PARTS, with_parts_first
     from kernelwright.authors.rewriter.rules import ALL
     from kernelwright.authors.rewriter.saturate import rewrite
     from kernelwright.authors.rewriter.stacking import stacked
 
-    graph, names, machine, bounds = pickle.loads(sys.stdin.buffer.read())
-    rules = [rule for rule in ALL if rule.name in names]
-    sys.stdout.buffer.write(pickle.dumps(stacked(rewrite(graph, rules, machine, bounds), machine)))
+    first, moved = with_parts_first(graph, machine)
+    rules = [rule for rule in ALL if rule.name in rule_names]
+    found = stacked(rewrite(first, rules, machine, bounds), machine)
+    if not moved:
+        return found
+    return replace(found, cost_before=cost_of(graph.pruned(), machine), applied=(PARTS.name, *found.applied))
+
+
+def main() -> None:
+    """The child: a task on standard input, the result on standard output."""
+    sys.stdout.buffer.write(pickle.dumps(cheapest_form(*pickle.loads(sys.stdin.buffer.read()))))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,28 @@
 """The Authors that write Triton kernels from templates: alone, after the rewriter, and with TorchInductor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from kernelwright.authors.author import AuthorError, Task
+from kernelwright.authors import forms
+from kernelwright.authors.author import Task
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
 from kernelwright.authors.templates import tuning
 from kernelwright.authors.templates.catalogue import TEMPLATES, Choose, Template
 from kernelwright.authors.templates.products import by_size
+from kernelwright.authors.templates.ways import REPLAYED, Way, next_way
 from kernelwright.judge.gate import gate_at
-from kernelwright.schema import Attempt, Candidate, Status, Target
+from kernelwright.schema import Attempt, Candidate, Target
 
 if TYPE_CHECKING:
     from kernelwright.authors.graph.capture import Captured
     from kernelwright.authors.graph.ir import Graph
 
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
-REPLAYED = "one CUDA graph: inputs are copied in, outputs are cloned"
+SURE = frozenset({"split products", "half convolutions"})
+"""Titles of the templates that use faster units of the device than PyTorch does; any other may hold a file back."""
 FEWEST_LEFT = 2
 """Operations beside the templates from which on compiling them can gain anything."""
 
@@ -38,9 +41,11 @@ class TemplatesAuthor:
     """A form of the reference with kernels from templates where they fit.
 
     Proposes it twice, called as it is and replayed as one CUDA graph: which is faster depends on the size of the inputs
-    and on the number of kernels, so both are measured. Where convolutions in float16 turn out to be less exact than
-    the reference's, it goes on without them. ``compiled``: everything between the templates is compiled by
-    TorchInductor; nothing is proposed where there is next to nothing between them. Nor is it where no template fits.
+    and on the number of kernels, so both are measured. Then, where others fit beside products and convolutions, these
+    alone, called in the better way: one kernel that is slower than PyTorch's drags the rest down. Where convolutions in
+    float16 turn out to be less exact than the reference's, it goes on without them (``next_way``). ``compiled``:
+    everything between the templates is compiled by TorchInductor; nothing is proposed where there is next to nothing
+    between them. Nor is it where no template fits.
     """
 
     name: str
@@ -51,23 +56,32 @@ class TemplatesAuthor:
 
     def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
         """The next way to call it. Raises ``AuthorError`` where the module cannot be captured as a graph."""
-        ways = (("", ""), ("replayed", REPLAYED))
         refused = any(attempt.candidate is None for attempt in history)
         wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
-        inexact = sum(attempt.verdict.status is Status.MISMATCH for attempt in history)
-        way = len(history) - min(inexact, 1)
-        if not wanted or refused or inexact > 1 or way >= len(ways):
+        way = next_way(history)
+        written = self._write(task, way) if wanted and not refused and way is not None else None
+        if way is None or written is None:
             return None
-        around, how = ways[way]
-        decorator = f"@{compile_modes(task.platform)[0].call}" if self.compiled else ""
-        choose = tuning.on_this_device(gate_at(task.gate))
-        written = write(self.start(task), around=around, decorator=decorator, halves=not inexact, choose=choose)
-        if written is None:
-            return None
-        title = ", ".join(part for part in (written.title, "compiled" * self.compiled, how) if part)
+        how = ("only " * way.sure + written.title, "compiled" * self.compiled, REPLAYED * way.replayed)
+        title = ", ".join(part for part in how if part)
         return Candidate(
             source=written.source, author=self.name, title=title, explanation=written.explanation, target=Target.TRITON
         )
+
+    def _write(self, task: Task, way: Way) -> "Written | None":
+        """``None`` where no template fits, and for the sure ones alone where no other does."""
+        form, choose = self.start(task), tuning.on_this_device(gate_at(task.gate))
+        decorator = f"@{compile_modes(task.platform)[0].call}" if self.compiled else ""
+
+        def written(only: Collection[str] | None) -> Written | None:
+            around = "replayed" * way.replayed
+            return write(form, around=around, decorator=decorator, halves=way.halves, only=only, choose=choose)
+
+        every = written(None)
+        if not way.sure or every is None:
+            return every
+        alone = written(SURE)
+        return None if alone == every else alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +99,20 @@ def write(
     around: str = "",
     decorator: str = "",
     halves: bool = True,
+    only: Collection[str] | None = None,
     choose: Choose | None = None,
 ) -> Written | None:
     """The graph with every template that fits, printed; ``None`` where none does, or nothing is left to compile.
 
-    ``halves``: convolutions in float16, where PyTorch's are in tf32. ``choose``: the tile of each product.
+    ``halves``: convolutions in float16, where PyTorch's are in tf32. ``only``: titles of the templates to use; all
+    of them for ``None``. ``choose``: the tile of each product.
     """
     from kernelwright.authors.graph.printer import print_module
 
     graph, texts, used = form.graph, list[str](), list[Template]()
     for template in TEMPLATES:
         wanted = (halves or not template.tf32) and template.compiled in (None, bool(decorator))
+        wanted = wanted and (only is None or template.title in only)
         placed = template.place(graph, choose or by_size) if wanted else None
         if placed is not None:
             graph, text = placed
@@ -125,30 +142,19 @@ def _left(graph: "Graph") -> int:
 
 def as_it_is(task: Task) -> Form:
     """The reference's own graph."""
-    from kernelwright.authors.graph.capture import capture_problem
-
-    captured = capture_problem(task.problem)
+    captured = forms.captured(task.problem)
     return Form(captured, captured.graph)
 
 
 def rewritten(task: Task) -> Form:
     """The cheapest form that the rewriter finds: the reference's own where no rule lowers the estimated cost."""
     from kernelwright.authors.rewriter.author import WORTH_IT, describe
-    from kernelwright.authors.rewriter.calibrated import machine_for
-    from kernelwright.authors.rewriter.process import rewrite_in_child
-    from kernelwright.authors.rewriter.rules import ALL
-    from kernelwright.authors.rewriter.saturate import Bounds
 
-    form = as_it_is(task)
-    if any(node.attr.get("impure") for node in form.graph.nodes):
-        raise AuthorError("the module draws random numbers")
-    found = rewrite_in_child(form.graph, [rule.name for rule in ALL], machine_for(task.platform), Bounds())
-    if found is None:
-        raise AuthorError("the rewriter ran out of time")
+    found = forms.rewritten(task.problem, task.platform)
     share = found.cost / max(found.cost_before, 1)
     if not found.applied or share > WORTH_IT:
-        return form
-    return Form(form.captured, found.graph, tuple(describe(found.applied, share)))
+        return as_it_is(task)
+    return Form(forms.captured(task.problem), found.graph, tuple(describe(found.applied, share)))
 
 
 def alone() -> TemplatesAuthor:

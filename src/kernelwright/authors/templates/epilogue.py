@@ -103,14 +103,7 @@ def epilogue(graph: Graph, product: int, reads: Reads, taken: Collection[int] = 
     ``taken``: positions that another kernel computes.
     """
     inside = _reach(graph, product, reads, taken)
-    users: dict[int, set[int]] = {p: set() for p in inside}
-    for position, node in enumerate(graph.nodes):
-        for arg in node.args:
-            if arg in users:
-                users[arg].add(position)
-    for out in graph.outputs:
-        if out in users:
-            users[out].add(len(graph.nodes))
+    users = users_of(graph)
     for result in sorted(inside, reverse=True):
         chain = _below(graph, result, inside)
         if product in chain and all(users[p] <= chain for p in chain if p != result):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from kernelwright.authors.graph.ir import Graph, Node, Slot, TensorType, attributes
+from kernelwright.authors.graph.ir import Graph, Node, Slot, TensorType
 from kernelwright.authors.templates.epilogue import EXPRESSIONS, Statements, prologue, users_of
 from kernelwright.authors.templates.kernels import definitions
+from kernelwright.authors.templates.placing import with_calls
 from kernelwright.authors.templates.reduction_text import load
 from kernelwright.authors.templates.rows import FILLS, STEP, Rows, power_of_two
 
@@ -172,14 +173,13 @@ def _with_prologue(
 
 def place(graph: Graph, found: Sequence[Scan]) -> tuple[Graph, str]:
     """The graph with calls in the scans' places, and the text of the functions that these call."""
-    nodes = list(graph.nodes)
+    calls: dict[int, tuple[str, tuple[int, ...]]] = {}
     texts: list[str] = []
     for number, scan in enumerate(found, start=1):
         operands, functions = _text(graph, scan, f"scan_{number}")
-        nodes[scan.result] = Node("call", operands, attributes(function=f"scan_{number}"), nodes[scan.result].type)
+        calls[scan.result] = (f"scan_{number}", operands)
         texts += functions
-    # what only the kernels compute is dead afterwards
-    return Graph(tuple(nodes), graph.outputs).pruned(), "\n\n\n".join(texts)
+    return with_calls(graph, calls), "\n\n\n".join(texts)
 
 
 def _text(graph: Graph, scan: Scan, name: str) -> tuple[tuple[int, ...], list[str]]:

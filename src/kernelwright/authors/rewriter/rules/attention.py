@@ -14,9 +14,11 @@ SCORES = "(matmul@scores q (permute k))"
     f"(matmul@mixed (softmax (masked_fill {SCORES} m)) v)",
     f"(matmul@mixed (softmax (mul {SCORES} s)) v)",
     f"(matmul@mixed (softmax {SCORES}) v)",
-    proof="softmax(q·kᵀ·s, without what the mask hides)·v is scaled dot-product attention, by definition",
-    when="s is a number, hidden scores are -∞, softmax runs along the last axis, batch axes are equal; "
-    "a row that is hidden as a whole may change from NaN to zero",
+    f"(matmul@mixed (softmax (add (mul {SCORES} s) b)) v)",
+    f"(matmul@mixed (softmax (add {SCORES} b)) v)",
+    proof="softmax(q·kᵀ·s + b, without what the mask hides)·v is scaled dot-product attention, by definition",
+    when="s is a number, b does not widen the scores, hidden ones are -∞, softmax runs along the last axis, batch axes "
+    "are equal; a row that is hidden as a whole may change from NaN to zero",
 )
 def as_attention(t: Terms, m: Match) -> Term | None:
     rank = m.scores.rank
@@ -27,6 +29,9 @@ def as_attention(t: Terms, m: Match) -> Term | None:
     fits = rank >= 3 and number and scale is not None and m.permute.attr["dims"] == turned
     if not fits or m.softmax.attr["dim"] != rank - 1 or not batch == m.k.shape[:-2] == m.v.shape[:-2]:
         return None
+    if "b" in m.terms:
+        added = m.b.op != "const" and m.softmax.shape == m.scores.shape
+        return t.make("attention", m.q, m.k, m.v, m.b, scale=float(scale or 0.0)) if added else None
     if "m" not in m.terms:
         return t.make("attention", m.q, m.k, m.v, scale=float(scale or 0.0))
     if m.masked_fill.attr["value"] != -inf or m.softmax.shape != m.scores.shape:

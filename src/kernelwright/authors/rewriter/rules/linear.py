@@ -225,6 +225,20 @@ def take_number(t: Terms, m: Match) -> Term | None:
     return t.matmul(m.a, t.mul(m.b, m.s))
 
 
+@rule(
+    "matmul-take-row-scale",
+    "(mul (matmul a b) s)",
+    proof="(Σₖ aᵢₖ·bₖⱼ)·sᵢ = Σₖ (aᵢₖ·sᵢ)·bₖⱼ",
+    when="s is weight-only, no number, does not vary along the columns and widens neither side",
+)
+def take_row_scale(t: Terms, m: Match) -> Term | None:
+    fits = m.s.weight_only and m.s.op != "const" and m.s.rank > 0 and m.s.shape[-1] == 1
+    if not fits or m.root.type != m.matmul.type:
+        return None
+    scaled = t.mul(m.a, m.s)
+    return t.matmul(scaled, m.b) if scaled.type == m.a.type else None
+
+
 @rule("matvec-as-matmul", "(matvec a v)", proof="a vector is a matrix with one column")
 def matvec_as_matmul(t: Terms, m: Match) -> Term | None:
     return t.reshape(t.matmul(m.a, t.reshape(m.v, (*m.v.shape, 1))), m.root.shape)
@@ -261,6 +275,7 @@ RULES: tuple[Rule, ...] = (
     matmul_of_linear,
     release_scale,
     take_number,
+    take_row_scale,
     matvec_as_matmul,
     matmul_as_matvec,
 )

@@ -1,6 +1,6 @@
 """Views: chains of reshapes and permutations, and scales that pass through them."""
 
-from kernelwright.authors.rewriter.rule import Match, Rule, padded, rule
+from kernelwright.authors.rewriter.rule import Match, Rule, axis_groups, padded, rule
 from kernelwright.authors.rewriter.terms import Term, Terms
 
 
@@ -62,4 +62,39 @@ def weights_through_view(t: Terms, m: Match) -> Term | None:
     return t.make(m.view.op, t.make(m.op.op, m.x, arranged), **m.view.attr)
 
 
-RULES: tuple[Rule, ...] = (merge_reshapes, drop_reshape, merge_permutes, number_through_view, weights_through_view)
+@rule(
+    "weights-through-reshape",
+    "(add@op (reshape x) c)",
+    "(mul@op (reshape x) c)",
+    proof="an elementwise operation in one layout is one in the other, its weights spread and laid out alike",
+    when="c is weight-only, does not widen the view, and varies along axes that the reshape splits or joins",
+)
+def weights_through_reshape(t: Terms, m: Match) -> Term | None:
+    after = m.reshape.shape
+    if not m.c.weight_only or m.c.op == "const" or m.reshape.type != m.op.type or 0 in after:
+        return None
+    shape = padded(m.c.shape, len(after))
+    spread, laid_out, mixed = list(shape), list(m.x.shape), False
+    for old, new in axis_groups(m.x.shape, after):
+        if all(shape[d] == 1 for d in new):
+            for d in old:
+                laid_out[d] = 1
+            continue
+        mixed |= sum(after[d] != 1 for d in new) > 1 or sum(m.x.shape[d] != 1 for d in old) > 1
+        for d in new:
+            spread[d] = after[d]
+    if not mixed:
+        return None  # what weights-through-view does
+    c = t.reshape(m.c, shape)
+    c = c if c.shape == tuple(spread) else t.make("expand", c, shape=tuple(spread))
+    return t.reshape(t.make(m.op.op, m.x, t.reshape(c, laid_out)), after)
+
+
+RULES: tuple[Rule, ...] = (
+    merge_reshapes,
+    drop_reshape,
+    merge_permutes,
+    number_through_view,
+    weights_through_view,
+    weights_through_reshape,
+)
