@@ -6,16 +6,18 @@ Triton's interpreter runs the kernels on the CPU here, in processes of their own
 import ast
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from templates_kit import Answers, Case, interpreted
+from templates_kit import Answers, Case, error, interpreted
 from torch import nn
 
 from kernelwright.authors.graph.capture import capture
+from kernelwright.authors.graph.ir import Graph, Node, attributes
 from kernelwright.authors.templates import convolutions, half_layers, products
 from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.kernels.weights import high_part, low_part, row_unit
@@ -105,6 +107,52 @@ def convolved(tmp_path_factory: pytest.TempPathFactory) -> Answers:
         for name, (make, shape) in CONVOLUTIONS.items()
     }
     return interpreted(tmp_path_factory.mktemp("convolutions"), cases)
+
+
+SWITCHES = ("upper", "left", "result", "mask")
+TRIANGLES = {
+    "upper, all known": (torch.triu, torch.triu, {"upper": True, "left": True, "result": True, "mask": False}),
+    "lower, all known": (torch.tril, torch.tril, {"upper": False, "left": True, "result": True, "mask": False}),
+    "lower times any": (torch.tril, torch.clone, {"upper": False, "left": True, "result": False, "mask": False}),
+    "upper times any": (torch.triu, torch.clone, {"upper": True, "left": True, "result": False, "mask": False}),
+    "upper part of any": (torch.clone, torch.clone, {"upper": True, "left": False, "result": True, "mask": True}),
+    "lower part of any": (torch.clone, torch.clone, {"upper": False, "left": False, "result": True, "mask": True}),
+    "upper part of upper times any": (
+        torch.triu,
+        torch.clone,
+        dict.fromkeys(("upper", "left", "result", "mask"), True),
+    ),
+}
+"""What is done to both operands, and what the rewriter then knows of their product."""
+
+
+@pytest.fixture(scope="module")
+def triangles(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """Of 300 rows, which no block divides; the factors' other halves hold what must not be read as zeros are."""
+    torch.manual_seed(0)
+    cases: dict[str, Case] = {}
+    for name, (left, right, known) in TRIANGLES.items():
+        masked = {(True, True): torch.triu, (False, True): torch.tril}.get((known["upper"], known["mask"]), torch.clone)
+        module = Module(lambda m, a, b, masked=masked: torch.relu(masked(a @ b)))
+        case = Case.of(module, [left(torch.randn(300, 300)), right(torch.randn(300, 300))], LIMITS)
+        cases[name] = replace(case, captured=replace(case.captured, graph=with_triangle(case.captured.graph, known)))
+    return interpreted(tmp_path_factory.mktemp("triangles"), cases)
+
+
+def with_triangle(graph: Graph, known: dict[str, bool]) -> Graph:
+    """The graph with its product, and the mask behind it, as the rewriter would put it."""
+    (at,) = [p for p, node in enumerate(graph.nodes) if node.op == "matmul"]
+    node = graph.nodes[at]
+    triangle = Node("triangular_product", node.args, attributes(step=64, **known), node.type)
+    nodes = [triangle if p == at or n.op in ("triu", "tril") else n for p, n in enumerate(graph.nodes)]
+    return Graph(tuple(nodes), graph.outputs).pruned()
+
+
+@pytest.mark.parametrize("name", TRIANGLES)
+def test_triangular_products_are_as_exact_as_eager(triangles: Answers, name: str) -> None:
+    answer, eager, exact = triangles[name]
+    assert error(answer, exact) <= 1.5 * error(eager, exact)
+    assert torch.equal(answer == 0, eager == 0)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)

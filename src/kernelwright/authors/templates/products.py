@@ -1,7 +1,7 @@
 """Where a float32 matrix product becomes three half-precision ones, and the text of its kernel and launcher."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, TupleType, attributes
@@ -13,6 +13,7 @@ SMALLEST_DEPTH = 32
 SMALLEST_SIDE = 16
 FEWEST_FLOPS = 1 << 28
 """Below this a product is over before the splitting of its operands is."""
+PRODUCTS = frozenset({"linear", "matmul", "triangular_product"})
 FURTHEST = 1 << 31
 """Offsets inside an operand are 32-bit integers."""
 
@@ -29,6 +30,36 @@ class Operand:
 
 
 @dataclass(frozen=True, slots=True)
+class Triangle:
+    """Zeros beyond the main diagonal: below it for ``upper``, else above it."""
+
+    upper: bool
+    left: bool
+    """The first operand has them: there is nothing to sum."""
+    result: bool
+    """The product has them, of itself or because of ``mask``: blocks of them are not computed."""
+    mask: bool
+    """The product gets them."""
+
+    @property
+    def bounds(self) -> list[str]:
+        """Statements that say which part of the summed axis a block of the result needs."""
+        lines = ["begin, end, top, side = 0, K, (first + within % height) * BM, (within // height) * BN"]
+        if self.left:
+            lines.append("begin = top // BK * BK" if self.upper else "end = tl.minimum(K, top + BM)")
+        if self.result:
+            beyond = "side + BN <= top" if self.upper else "side >= top + BM"
+            lines.append(f"end = tl.where({beyond}, begin, end)")
+        return lines
+
+    @property
+    def cleared(self) -> list[str]:
+        """Statements that clear what lies beyond the diagonal in the block ``x``."""
+        kept = "column[None, :] >= row[:, None]" if self.upper else "column[None, :] <= row[:, None]"
+        return [f"x = tl.where({kept}, x, 0.0)"] if self.mask else []
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """One product and what follows it in the same kernel."""
 
@@ -38,6 +69,7 @@ class Product:
     shape: Shape
     tile: Tile
     after: Epilogue
+    triangle: Triangle | None = None
 
 
 def by_size(shape: Shape, lie: Lie) -> Tile:
@@ -52,15 +84,23 @@ def find(graph: Graph, choose: Callable[[Shape, Lie], Tile] = by_size) -> list[P
     found: list[Product] = []
     taken: set[int] = set()
     for position, node in enumerate(graph.nodes):
-        placed = _operands(graph, position, live) if live[position] and node.op in ("linear", "matmul") else None
+        placed = _operands(graph, position, live) if live[position] and node.op in PRODUCTS else None
         if placed is not None:
             a, b, shape = placed
+            triangle = _triangle(node)
             tile = choose(shape, Lie("nt"[not (a.rows or a.weight)] + "nt"[not (b.rows or b.weight)]))
+            tile = tile if triangle is None else replace(tile, splits=1)
             # parts of a sum that are added up afterwards can take nothing along
             after = epilogue(graph, position, _reads, taken) if tile.splits == 1 else Epilogue(position, (), ())
             taken |= after.nodes
-            found.append(Product(position, a, b, shape, tile, after))
+            found.append(Product(position, a, b, shape, tile, after, triangle))
     return found
+
+
+def _triangle(node: Node) -> Triangle | None:
+    if node.op != "triangular_product":
+        return None
+    return Triangle(**{name: bool(node.attr[name]) for name in ("upper", "left", "result", "mask")})
 
 
 def _reads(out: tuple[int, ...], shape: tuple[int, ...], name: str) -> str | None:
@@ -187,6 +227,9 @@ def _kernel(graph: Graph, product: Product, number: int) -> list[str]:
     kernel = definitions("product").replace("product_kernel", f"{name}_kernel")
     pointers = "".join(f" {e}_pointer," for e in extra) if tile.splits == 1 else ""
     kernel = kernel.replace("b_unit, out,", f"b_unit, out,{pointers}")
+    if product.triangle is not None:
+        kernel = _bounded(kernel, product.triangle)
+        lines = [*product.triangle.cleared, *lines]
     kernel = kernel.replace("    # EPILOGUE: x becomes what is stored\n", "".join(f"    {line}\n" for line in lines))
     batch, depth = shape.batch, shape.depth // tile.splits
     a = _strides(product.a, shape.rows, shape.depth)
@@ -217,6 +260,15 @@ def _kernel(graph: Graph, product: Product, number: int) -> list[str]:
     else:
         launcher.append("    return out")
     return [kernel, "\n".join(launcher)]
+
+
+def _bounded(kernel: str, triangle: Triangle) -> str:
+    """The kernel's text with a loop over the part of the summed axis that holds more than zeros."""
+    inner, loop, left = "    inner = tl.arange(0, BK)\n", "range(0, K, BK)", "left = inner < K - start"
+    assert all(kernel.count(part) == 1 for part in (inner, loop, left)), "the kernel's text is another"
+    bounds = "".join(f"    {line}\n" for line in triangle.bounds)
+    kernel = kernel.replace(inner, f"{bounds}    inner = begin + tl.arange(0, BK)\n")
+    return kernel.replace(loop, "range(begin, end, BK)").replace(left, "left = inner < K + begin - start")
 
 
 def _strides(operand: Operand, side: int, depth: int) -> tuple[int, int, int, int]:
