@@ -232,6 +232,12 @@ class JudgeSession:
                 self.platform.name, self.device.name if self.device else "", self._sandbox
             )
             worker.builds = kept_builds(candidate.digest, self._machine_key, self._sandbox)
+            if not self._gate.inside:
+                try:
+                    worker.hand_gate()
+                except Stopped:
+                    worker.close()
+                    raise
         return worker
 
     def _time(self, candidate: Candidate, worker: Worker) -> tuple[Timing, Speedup]:

@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
@@ -21,11 +23,11 @@ from kernelwright.judge.accuracy import AccuracyRecord, DrawComparison
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.degenerate import problem_labels
 from kernelwright.judge.files import seal
+from kernelwright.judge.first_call import FirstCall
 from kernelwright.judge.gate import DeviceGate, Gate, gate_at
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
-from kernelwright.judge.reference.gated import FirstCall
 from kernelwright.judge.reference.relations import MOVED
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.provenance import operators
@@ -264,13 +266,20 @@ class Server:
         name = message["name"]
         with self.gate.shared():
             inputs = copy_inputs(self.draws.get(message["seed"], NATURAL).inputs)
-        compiles = name.startswith("compile")
-        first_call = FirstCall(self.gate, compiles=compiles) if isinstance(self.gate, DeviceGate) else None
         try:
-            self.calls[name] = baselines.build(name, self.model, inputs, self.platform.device, first_call)
+            with self._first_call(compiles=name.startswith("compile")) as first_call:
+                self.calls[name] = baselines.build(name, self.model, inputs, self.platform.device, first_call)
         except baselines.BaselineError as error:
             return {"failure": str(error)}, ()
         return {}, ()
+
+    @contextmanager
+    def _first_call(self, *, compiles: bool) -> Generator[FirstCall | None]:
+        if not isinstance(self.gate, DeviceGate):
+            yield None
+            return
+        with closing(self.gate.visitor()) as visitor:
+            yield FirstCall(visitor, compiles=compiles)
 
     def on_built(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         return {"all": all(name in self.calls for name in message["names"])}, ()
