@@ -173,11 +173,13 @@ class DeviceGate:
     again; inside ``shared``, asking for ``alone`` means to leave, and to come back in afterwards: two that share and
     both want to be alone would wait for each other for ever.
 
-    ``journal``: time that was spent alone, and what :meth:`used` is told, is written to the folder, for :func:`uses`.
+    ``waiting``: where visitors say how long they wait. ``journal``: time that was spent alone, and what :meth:`used` is
+    told, is written to the folder, for :func:`uses`.
     """
 
-    def __init__(self, folder: str | Path, *, journal: bool = True) -> None:
+    def __init__(self, folder: str | Path, *, journal: bool = True, waiting: WaitingTime | None = None) -> None:
         self._folder = Path(folder)
+        self._waiting = waiting
         self._folder.mkdir(parents=True, exist_ok=True)
         self._journal = journal
         self._inside = threading.local()
@@ -235,10 +237,10 @@ class DeviceGate:
             self._inside.visitor = None
             visitor.close()
 
-    def visitor(self, waiting: WaitingTime | None = None) -> Visitor:
-        """One more that may pass; the caller closes it. ``waiting``: where it says how long it waits."""
+    def visitor(self) -> Visitor:
+        """One more that may pass; the caller closes it."""
         room, turnstile = self.descriptors()
-        return Visitor(room, turnstile, waiting)
+        return Visitor(room, turnstile, self._waiting)
 
     def descriptors(self) -> tuple[int, int]:
         """What a ``Visitor`` passes by, opened anew: room and turnstile, for the caller to close.
@@ -269,9 +271,9 @@ class DeviceGate:
         return getattr(self._inside, "visitor", None)
 
 
-def gate_at(folder: str | None, *, journal: bool = True) -> Gate:
+def gate_at(folder: str | None, *, journal: bool = True, waiting: WaitingTime | None = None) -> Gate:
     """The gate in ``folder``; one that is always open where there is none."""
-    return OpenGate() if folder is None else DeviceGate(folder, journal=journal)
+    return OpenGate() if folder is None else DeviceGate(folder, journal=journal, waiting=waiting)
 
 
 def uses(folder: str | Path, pid: int | None = None) -> list[Use]:

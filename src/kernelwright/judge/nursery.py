@@ -35,6 +35,7 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "OMP_NUM_
 STAGES = {
     "load": "import",
     "construct": "construction",
+    "room": "forward",
     "run": "forward",
     "warm": "timing",
     "go": "timing",
@@ -42,9 +43,9 @@ STAGES = {
     "watch": "profiling",
 }
 """What the author calls the part of a candidate's life that a request stands for."""
-NEEDS_NO_DEVICE = frozenset({"hello", "gate", "load", "artifacts", "built"})
+NEEDS_NO_DEVICE = frozenset({"hello", "gate", "load", "room", "artifacts", "built"})
 """Requests that are made outside the gate: importing a candidate compiles, and uses the device little or not."""
-GATED_THERE = frozenset({"construct", "run", "again", "trace"})
+GATED_THERE = frozenset({"construct", "run", "again", "trace", "store"})
 """Requests that take long without the device: a process that was handed the gate passes it for the rest of them."""
 LONGEST_WAIT = 3600.0
 """Seconds before the gate, all together, that are believed of a process."""

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,7 @@ class Harness:
         self.visitor: Visitor | None = None
         """Passes the gate, where this process was handed it; else the judge passes it around requests."""
         self.names_compile = False
+        self.room: wire.Room | None = None
 
     def serve(self) -> None:
         while True:
@@ -257,11 +258,28 @@ class Harness:
 
         With ``reuse`` the values are written into the very tensors of the call before.
         """
+        given = self._read(fds[0])
         with self._through_the_gate():
-            return self._run(message, fds)
+            values = wire.to_device(given, self.platform.device)
+            del given  # it counts as this process's memory
+            return self._run(message, values)
 
-    def _run(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
-        values = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+    def on_room(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Memory on the CPU for ``bytes`` of outputs, so that nobody waits for it while the device is held."""
+        if self.room is not None:
+            if self.room.size >= message["bytes"]:
+                return {}, ()
+            self.room.close()
+            self.room = None
+        with suppress(OSError):  # then they are copied into fresh memory
+            self.room = wire.Room(message["bytes"])
+        return {}, ()
+
+    def _read(self, fd: int) -> Any:
+        """Inputs from the judge's file, in memory of the CPU."""
+        return wire.unpack(fd, trusted=True, mapped=self.platform.device != "cpu")
+
+    def _run(self, message: dict[str, Any], values: Any) -> tuple[dict[str, Any], tuple[int, ...]]:
         change_element(values, message["change"])
         self.platform.synchronize()
         inputs = self.last_inputs = self.device.take(self._late(values, self.last_inputs if message["reuse"] else None))
@@ -277,7 +295,7 @@ class Harness:
         found = describe_tensors(outputs, inputs, self.device)
         answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
         with self.platform.callers_stream():  # as the caller's next operator would read them: no wait for other streams
-            fd = wire.pack(answer)
+            fd = wire.pack(answer, room=self.room)
         began = time.perf_counter()
         self.platform.synchronize()
         seconds += time.perf_counter() - began
@@ -300,11 +318,13 @@ class Harness:
     def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Outputs of an earlier call that were kept: later calls must not have touched them."""
         with self._through_the_gate():
-            return {}, (wire.pack({"outputs": self.kept_outputs, "inputs": None}),)
+            return {}, (wire.pack({"outputs": self.kept_outputs, "inputs": None}, room=self.room),)
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Keep an input set for timed blocks."""
-        self.bench.inputs[message["slot"]] = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        given = self._read(fds[0])
+        with self._through_the_gate():
+            self.bench.inputs[message["slot"]] = wire.to_device(given, self.platform.device)
         return {}, ()
 
     def on_warm(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -366,8 +386,9 @@ class Harness:
             with self.device.active():
                 return self.model(*adopted)
 
+        given = [self._read(fd) for fd in fds]
         with self._through_the_gate():
-            first, second = (wire.unpack(fd, trusted=True, device=self.platform.device) for fd in fds)
+            first, second = (wire.to_device(one, self.platform.device) for one in given)
             traced = trace(call, first, second, self.platform.synchronize)
         found = {"operators": list(traced.operators), "own_kernel": traced.own_kernel, "seconds": traced.seconds}
         return {"compiled": False, **found}, ()
