@@ -96,6 +96,8 @@ class WaitingTime:
     @property
     def seconds(self) -> float:
         """So far, as the file has it, and no longer than there has been this object."""
+        if self.fd < 0:
+            return self._before
         now = time.monotonic()
         data = os.pread(self.fd, self._LAYOUT.size, 0)
         before, began = self._LAYOUT.unpack(data) if len(data) == self._LAYOUT.size else (0.0, 0.0)
@@ -103,7 +105,11 @@ class WaitingTime:
         return min(max(0.0, said), now - self._made) if math.isfinite(said) else 0.0
 
     def close(self) -> None:
-        os.close(self.fd)
+        """What was waited until now stays known."""
+        if self.fd >= 0:
+            self._before = self.seconds
+            os.close(self.fd)
+            self.fd = -1
 
 
 class Visitor:

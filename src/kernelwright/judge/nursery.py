@@ -146,8 +146,12 @@ class Worker:
     @property
     def _all_waiting(self) -> float:
         """Seconds before the gate so far: the judge's, and those of the process itself."""
-        theirs = min(self._waiting.seconds, LONGEST_WAIT) if self._waiting is not None else 0.0
-        return self._gate.waited + theirs
+        return self._gate.waited + self.waited_before_gate
+
+    @property
+    def waited_before_gate(self) -> float:
+        """Seconds that the process itself has waited before the gate, by its own word; known after its end too."""
+        return min(self._waiting.seconds, LONGEST_WAIT) if self._waiting is not None else 0.0
 
     def hand_gate(self) -> None:
         """Let the process pass the gate itself in requests of ``GATED_THERE``: only for one that is vouched for.
@@ -269,7 +273,6 @@ class Worker:
         self._nursery.ended(self._number)
         if self._waiting is not None:
             self._waiting.close()
-            self._waiting = None
         if self.builds is not None:
             self.builds.close()
 

@@ -64,6 +64,11 @@ class Reference:
         theirs.close()
         self._channel = ours
 
+    @property
+    def waited_before_gate(self) -> float:
+        """Seconds that the process itself has waited before the gate; known after its end too."""
+        return self._waiting.seconds
+
     def request(
         self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
