@@ -22,6 +22,8 @@ from kernelwright.judge.gate import Visitor
 LINGER_SECONDS = 0.2
 """How long the device is kept after a benchmark: the next one usually follows at once, and whoever lets go in between
 stands behind everybody else again."""
+SHORT_SECONDS = 0.1
+"""What compiles for less than this (its kernel is in a cache) keeps the device: coming in again may take longer."""
 BENCHMARKS = ("benchmark_gpu", "benchmark_gpu_with_cuda_graph", "benchmark_cpu")
 """The benchmarker's methods that run something."""
 TRITON_COMPILES = "_do_compile"
@@ -65,7 +67,7 @@ class FirstCall:
         self._forget()
         with self._locked():
             self._stop_timer()
-            self._visitor.leave()
+            self._visitor.leave_soon()
 
     def _forget(self) -> None:
         if self._compiles:
@@ -111,7 +113,7 @@ class FirstCall:
         with self._locked():
             self._compiling += 1
             if self._visitor.holds == "shared":
-                self._visitor.leave()
+                self._later(SHORT_SECONDS)
 
     def _compiling_ends(self) -> None:
         with self._locked():
@@ -141,12 +143,16 @@ class FirstCall:
                 yield
             finally:
                 self._benchmarks -= 1
-                self._stop_timer()
-                self._timer = threading.Timer(LINGER_SECONDS, self._no_more_benchmarks)
-                self._timer.daemon = True
-                self._timer.start()
+                self._later(LINGER_SECONDS)
 
-    def _no_more_benchmarks(self) -> None:
+    def _later(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = threading.Timer(seconds, self._settle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _settle(self) -> None:
+        """No benchmark followed, or something still compiles."""
         with self._lock:
             if self._timer is None or threading.current_thread() is not self._timer:
                 return  # stopped, or followed by another one, while it waited for the lock

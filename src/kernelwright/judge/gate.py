@@ -19,6 +19,11 @@ from typing import Literal, Protocol
 
 from kernelwright.judge.files import anonymous_file
 
+LINGER_SECONDS = 0.05
+"""How long a visitor that shared the device stays when it is done: its next use of it usually follows at once, and who
+lets go in between may wait until another one has timed a candidate."""
+LONGEST_STAY = 1.0
+"""Seconds after which nobody lingers any more: others may be waiting to be alone."""
 How = Literal["shared", "alone"]
 Use = tuple[float, float]
 """When the device began and ceased to work for somebody: seconds of the machine's monotonic clock."""
@@ -124,12 +129,24 @@ class Visitor:
         self._turnstile = turnstile
         self._waiting = waiting
         self._thread = threading.get_ident()
+        self._entered = 0.0
+        self._lock = threading.Lock()
+        """Of what follows: a timer lets go too."""
+        self._timer: threading.Timer | None = None
         self.waited = 0.0
         """Seconds spent before the gate so far."""
         self.holds: How | None = None
 
+    def belong_here(self) -> None:
+        """To the calling thread."""
+        self._thread = threading.get_ident()
+
     def enter(self, how: How) -> None:
-        """Come in from outside."""
+        """Come in; whoever lingers inside is there already."""
+        self._stay()
+        if self.holds == how:
+            return
+        self.leave()
         with self.patiently():
             fcntl.flock(self._turnstile, fcntl.LOCK_EX)
             try:
@@ -137,6 +154,7 @@ class Visitor:
             finally:
                 fcntl.flock(self._turnstile, fcntl.LOCK_UN)
         self.holds = how
+        self._entered = time.monotonic()
 
     def share(self) -> None:
         """From wherever this stands, to sharing the device."""
@@ -148,13 +166,37 @@ class Visitor:
             self.holds = "shared"
 
     def leave(self) -> None:
+        self._stay()
         if self.holds is not None:
             fcntl.flock(self._room, fcntl.LOCK_UN)
         self.holds = None
 
+    def leave_soon(self) -> None:
+        """Leave, a little later where this shares the device and has not been inside for long."""
+        if self.holds != "shared" or time.monotonic() - self._entered > LONGEST_STAY:
+            self.leave()
+            return
+        with self._lock:
+            self._timer = threading.Timer(LINGER_SECONDS, self._leave_now)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _leave_now(self) -> None:
+        with self._lock:
+            if self._timer is threading.current_thread():  # else this came in again, or was left, meanwhile
+                self._timer = None
+                fcntl.flock(self._room, fcntl.LOCK_UN)
+                self.holds = None
+
+    def _stay(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+
     @contextmanager
     def patiently(self) -> Generator[None]:
-        """What passes inside is waiting. Other threads of the one that made this wait for themselves."""
+        """What passes inside is waiting. Other threads than the one that this belongs to wait for themselves."""
         if threading.get_ident() != self._thread:
             yield
             return
@@ -186,10 +228,13 @@ class DeviceGate:
     def __init__(self, folder: str | Path, *, journal: bool = True, waiting: WaitingTime | None = None) -> None:
         self._folder = Path(folder)
         self._waiting = waiting
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._journal = journal
         self._inside = threading.local()
+        self._lock = threading.Lock()
+        self._lingering: Visitor | None = None
+        """Was inside a moment ago, or still is: for whichever thread comes next."""
         self._waited = 0.0
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def waited(self) -> float:
@@ -205,8 +250,16 @@ class DeviceGate:
         if self._visitor is not None:
             yield
             return
-        with self._entered("shared"):
-            yield
+        visitor = self._take_lingering() or self.visitor()
+        try:
+            with self._in(visitor, "shared"):
+                yield
+        finally:
+            visitor.leave_soon()
+            with self._lock:
+                visitor, self._lingering = self._lingering, visitor
+            if visitor is not None:
+                visitor.close()
 
     @contextmanager
     def alone(self) -> Generator[None]:
@@ -217,30 +270,42 @@ class DeviceGate:
             return
         if before is not None:
             before.leave()
+        visitor = self._take_lingering() or self.visitor()
         try:
-            with self._entered("alone"):
+            with self._in(visitor, "alone"):
                 began = time.monotonic()
                 try:
                     yield
                 finally:
                     self.used(time.monotonic() - began)
         finally:
+            visitor.close()
             if before is not None:
                 self._inside.visitor = before
-                waited = before.waited
-                before.enter("shared")
-                self._waited += before.waited - waited
+                self._enter(before, "shared")
 
     @contextmanager
-    def _entered(self, how: How) -> Generator[None]:
-        visitor = self.visitor()
+    def _in(self, visitor: Visitor, how: How) -> Generator[None]:
+        self._enter(visitor, how)
+        self._inside.visitor = visitor
         try:
-            visitor.enter(how)
-            self._waited += visitor.waited
-            self._inside.visitor = visitor
             yield
         finally:
             self._inside.visitor = None
+
+    def _enter(self, visitor: Visitor, how: How) -> None:
+        visitor.belong_here()
+        waited = visitor.waited
+        visitor.enter(how)
+        self._waited += visitor.waited - waited
+
+    def _take_lingering(self) -> Visitor | None:
+        with self._lock:
+            visitor, self._lingering = self._lingering, None
+        return visitor
+
+    def __del__(self) -> None:
+        if (visitor := self._take_lingering()) is not None:
             visitor.close()
 
     def visitor(self) -> Visitor:
