@@ -91,6 +91,19 @@ def run(worker: Worker, *values: float) -> dict[str, Any]:
         os.close(inputs)
 
 
+def outputs_of_a_run(worker: Worker, *values: float) -> tuple[torch.Tensor, int]:
+    """And the number of the file that they came in."""
+    inputs = wire.pack((torch.tensor(values),), trusted=True)
+    reply, [fd] = worker.request(
+        "run", (inputs,), seed=1, return_inputs=False, reuse=False, keep=False, change=None, watch=None
+    )
+    assert "error" not in reply
+    found = wire.unpack(fd)["outputs"], os.fstat(fd).st_ino
+    os.close(inputs)
+    os.close(fd)
+    return found
+
+
 def until_it_says(worker: Worker, word: str) -> None:
     for _ in range(1200):
         if word in worker.printed():
@@ -114,7 +127,10 @@ def test_others_have_the_device_alone_while_it_compiles(nursery: tuple[Nursery, 
         assert "error" not in reply
         assert time.monotonic() - began - reply["seconds"] >= 2.0, "waiting is no time of the candidate"
     with gate.alone():
-        assert "error" not in worker.ask("hello")
+        assert "error" not in worker.ask("room", bytes=1 << 20)
+    found = [outputs_of_a_run(worker, *values) for values in ((-3.0, 4.0), (5.0, -6.0))]
+    assert [outputs.tolist() for outputs, _ in found] == [[0.0, 4.0], [5.0, 0.0]]
+    assert found[0][1] == found[1][1], "what was made ready for outputs is used, and used again"
     with pytest.raises(Stopped, match="process_ended"):
         run(worker, 0.0)
     with gate.alone():  # it was inside when it ended

@@ -232,8 +232,8 @@ def _int(value: Any, what: str, high: int = 1 << 62) -> int:
 
 
 class _Reader:
-    def __init__(self, fd: int, trusted: bool, mapped: bool):
-        self.fd, self.trusted, self.mapped = fd, trusted, mapped
+    def __init__(self, fd: int, trusted: bool, mapped: bool, device: str):
+        self.fd, self.trusted, self.mapped, self.device = fd, trusted, mapped, device
         size = os.fstat(fd).st_size
         head = os.pread(fd, 16, 0)
         if len(head) != 16 or head[:8] != MAGIC:
@@ -274,7 +274,7 @@ class _Reader:
             if not isinstance(order, list) or sorted(order) != list(range(len(shape))):
                 raise WireError(f"tensor {i} has an impossible layout")
             tensor = tensor.permute(_inverse(order))
-        return tensor
+        return tensor if self.device == "cpu" else tensor.to(self.device)
 
     def _content(self, shape: list[int], dtype: torch.dtype, offset: int) -> torch.Tensor:
         count = math.prod(shape) * dtype.itemsize
@@ -321,13 +321,13 @@ class Foreign:
         return f"<{self.type_name}>"
 
 
-def unpack(fd: int, *, trusted: bool = False, mapped: bool = False) -> Any:
-    """Read what ``pack`` wrote into fresh memory of the CPU. Raises ``WireError`` for anything else.
+def unpack(fd: int, *, trusted: bool = False, mapped: bool = False, device: str = "cpu") -> Any:
+    """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else.
 
-    ``mapped``: tensors lie in the file, where it is read when they are first looked at; what is written to them stays
-    in this process. For sealed files of the judge only, and for tensors that will be copied to a device at once.
+    ``mapped``: a tensor lies in the file until it is on its device, and is read while it is copied; what is written to
+    one that stays on the CPU is seen by this process only. For sealed files of the judge.
     """
-    reader = _Reader(fd, trusted, mapped)
+    reader = _Reader(fd, trusted, mapped, device)
     try:
         return reader.decode(reader.tree)
     except (ValueError, TypeError, OverflowError, RuntimeError, pickle.UnpicklingError) as error:

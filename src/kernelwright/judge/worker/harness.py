@@ -258,11 +258,8 @@ class Harness:
 
         With ``reuse`` the values are written into the very tensors of the call before.
         """
-        given = self._read(fds[0])
         with self._through_the_gate():
-            values = wire.to_device(given, self.platform.device)
-            del given  # it counts as this process's memory
-            return self._run(message, values)
+            return self._run(message, self._read(fds[0]))
 
     def on_room(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Memory on the CPU for ``bytes`` of outputs, so that nobody waits for it while the device is held."""
@@ -276,8 +273,9 @@ class Harness:
         return {}, ()
 
     def _read(self, fd: int) -> Any:
-        """Inputs from the judge's file, in memory of the CPU."""
-        return wire.unpack(fd, trusted=True, mapped=self.platform.device != "cpu")
+        """Inputs from the judge's file, on the platform's device."""
+        device = self.platform.device
+        return wire.unpack(fd, trusted=True, mapped=device != "cpu", device=device)
 
     def _run(self, message: dict[str, Any], values: Any) -> tuple[dict[str, Any], tuple[int, ...]]:
         change_element(values, message["change"])
@@ -322,9 +320,8 @@ class Harness:
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Keep an input set for timed blocks."""
-        given = self._read(fds[0])
         with self._through_the_gate():
-            self.bench.inputs[message["slot"]] = wire.to_device(given, self.platform.device)
+            self.bench.inputs[message["slot"]] = self._read(fds[0])
         return {}, ()
 
     def on_warm(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -386,9 +383,8 @@ class Harness:
             with self.device.active():
                 return self.model(*adopted)
 
-        given = [self._read(fd) for fd in fds]
         with self._through_the_gate():
-            first, second = (wire.to_device(one, self.platform.device) for one in given)
+            first, second = map(self._read, fds)
             traced = trace(call, first, second, self.platform.synchronize)
         found = {"operators": list(traced.operators), "own_kernel": traced.own_kernel, "seconds": traced.seconds}
         return {"compiled": False, **found}, ()
