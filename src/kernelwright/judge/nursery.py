@@ -190,10 +190,10 @@ class Worker:
         began = time.monotonic()
         try:
             self._channel.send({"op": op, "id": number, **arguments}, fds)
-            if self._waiting is None:
-                reply, out = self._channel.receive(max(0.0, self._deadline + self._gate.waited - began))
-            else:
+            if self._waiting is not None and op in GATED_THERE:
                 reply, out = self._channel.receive_within(self._seconds_left)
+            else:
+                reply, out = self._channel.receive(max(0.0, self._deadline + self._all_waiting - began))
         except ChannelTimeout:
             raise stop(
                 Status.TIMED_OUT,
