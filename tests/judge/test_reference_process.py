@@ -12,8 +12,9 @@ def test_it_ends_where_the_judge_was_gone_before_it_could_look() -> None:
     ours, theirs = Channel.pair()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
+    numbers = map(str, (theirs.fileno(), gone.pid, theirs.fileno()))
     process = subprocess.Popen(
-        [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno()), str(gone.pid)],
+        [sys.executable, "-m", "kernelwright.judge.reference.server", *numbers],
         pass_fds=[theirs.fileno()], env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     try:

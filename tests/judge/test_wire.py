@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kernelwright.judge import wire
 from kernelwright.judge.files import anonymous_file, seal
+from kernelwright.problems.structure import map_leaves
 
 DTYPES = [
     torch.float32,
@@ -54,6 +55,12 @@ def test_permuted_layouts_keep_values_and_strides(order, shape):
 
 def test_expanded_and_strided_tensors_become_dense():
     tensor = torch.arange(12.0)[::2].expand(3, 6)
+    assert torch.equal(roundtrip(tensor), tensor)
+
+
+def test_a_single_element_whose_stride_says_nothing():
+    tensor = torch.randn(1, dtype=torch.complex64).real
+    assert tensor.stride() == (2,)
     assert torch.equal(roundtrip(tensor), tensor)
 
 
@@ -159,3 +166,56 @@ def test_a_file_cut_short_raises_instead_of_killing_the_reader():
             wire.unpack(fd)
     finally:
         os.close(fd)
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(0, 4), min_size=4, max_size=4))
+def test_a_room_holds_what_a_file_of_its_own_would(order, shape):
+    tensor = torch.randn(shape, dtype=torch.complex64).permute(order)
+    value = {"a": tensor.conj(), "b": [tensor.real[..., :1], 3, (tensor.imag.bfloat16(), torch.tensor(True))]}
+    room = wire.Room(1 << 16)
+    copied = map_leaves(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, value)
+    first, second = wire.pack(value, room=room), wire.pack(copied)  # what comes from a device is a copy
+    found, other = (wire.unpack(fd) for fd in (first, second))
+    assert os.fstat(first).st_ino == os.fstat(room.fd).st_ino
+    for a, b in zip(
+        (found["a"], found["b"][0], *found["b"][2]), (other["a"], other["b"][0], *other["b"][2]), strict=True
+    ):
+        assert torch.equal(a, b)
+        assert a.stride() == b.stride()
+        assert a.dtype == b.dtype
+    assert found["b"][1] == 3
+    for fd in (first, second):
+        os.close(fd)
+    room.close()
+
+
+def test_a_room_is_used_again_and_what_does_not_fit_gets_a_file_of_its_own():
+    room = wire.Room(4096)
+    for value in ([torch.arange(100.0)], [torch.ones(3), torch.zeros(2, 0)], [torch.arange(9.0), torch.arange(2000.0)]):
+        fd = wire.pack(value, room=room)
+        back = wire.unpack(fd)
+        assert all(torch.equal(a, b) for a, b in zip(back, value, strict=True))
+        assert (os.fstat(fd).st_ino == os.fstat(room.fd).st_ino) == (value[-1].numel() < 2000)
+        os.close(fd)
+    room.close()
+
+
+def test_a_mapped_file_stays_as_it_is():
+    value = (torch.arange(10_000.0), torch.randn(300, 50, dtype=torch.bfloat16).t(), torch.tensor(2), torch.ones(0, 2))
+    fd = wire.pack(value, trusted=True)
+    seal(fd)
+    mapped = wire.unpack(fd, trusted=True, mapped=True)
+    for a, b in zip(mapped, value, strict=True):
+        assert torch.equal(a, b)
+        assert a.stride() == b.stride()
+    mapped[0].zero_()
+    assert torch.equal(wire.unpack(fd, trusted=True)[0], value[0])
+    os.close(fd)
+
+
+def test_large_tensors_are_read_by_several_threads(monkeypatch):
+    monkeypatch.setattr(wire, "LARGE_BYTES", 1000)
+    tensor = torch.randn(10_007)
+    fd = wire.pack(tensor)
+    assert torch.equal(wire.unpack(fd), tensor)
+    os.close(fd)

@@ -21,16 +21,29 @@ from kernelwright.judge.gate import DeviceGate, OpenGate, Use, gate_at, seconds_
 from kernelwright.judge.nursery import Worker
 from kernelwright.schema import Candidate, Problem
 
-# Comes in again and again and writes down what it sees of the others through a file that all of them append to.
+# Comes in again and again and writes down what it sees of the others through a file that all of them append to. Those
+# that share are inside for the first time when all of them begin.
 VISITOR = """
 import os, sys, time
 from kernelwright.judge.gate import DeviceGate
 
 gate, how, visits = DeviceGate(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 book = os.open(sys.argv[4], os.O_WRONLY | os.O_APPEND)
-for _ in range(visits):
+
+
+def until_all_begin():
+    print("ready", flush=True)
+    while not os.path.exists(sys.argv[5]):
+        time.sleep(0.001)
+
+
+if how == "alone":
+    until_all_begin()
+for visit in range(visits):
     with getattr(gate, how)():
         os.write(book, f"+ {how} {os.getpid()}\\n".encode())
+        if how == "shared" and not visit:
+            until_all_begin()
         time.sleep(0.002)
         os.write(book, f"- {how} {os.getpid()}\\n".encode())
 """
@@ -68,7 +81,9 @@ def test_who_is_alone_is_alone(tmp_path: Path) -> None:
     book = tmp_path / "book"
     book.touch()
     kinds = ("alone", "shared", "alone", "shared", "shared")
-    visitors = [start(VISITOR, tmp_path / "gate", how, 40, book) for how in kinds]
+    visitors = [start(VISITOR, tmp_path / "gate", how, 40, book, tmp_path / "go") for how in kinds]
+    assert [said(visitor) for visitor in visitors] == ["ready"] * 5
+    (tmp_path / "go").touch()
     for visitor in visitors:
         assert visitor.wait(60) == 0
         visitor.communicate()
@@ -83,7 +98,7 @@ def test_who_is_alone_is_alone(tmp_path: Path) -> None:
         inside[pid] = how
         most = max(most, len(inside))
     assert not inside
-    assert most > 1, "those that share were never inside together"
+    assert most == 3, "those that share were never inside together"
 
 
 def test_sharers_cannot_keep_out_who_wants_to_be_alone(tmp_path: Path) -> None:
@@ -101,7 +116,7 @@ def test_sharers_cannot_keep_out_who_wants_to_be_alone(tmp_path: Path) -> None:
     for thread in sharers:
         thread.start()
     try:
-        visitor = start(VISITOR, folder, "alone", 5, os.devnull)
+        visitor = start(VISITOR, folder, "alone", 5, os.devnull, os.devnull)
         assert visitor.wait(60) == 0
         visitor.communicate()
     finally:
@@ -198,6 +213,35 @@ def test_waiting_is_counted_and_time_alone_is_written_down(tmp_path: Path) -> No
     waits.used(2.0)
     assert len(uses(tmp_path)) == 2
     assert uses(tmp_path, 1) == []
+
+
+def test_who_is_done_lingers_for_a_moment_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its next use of the device follows at once, before that of another one who waits to be alone."""
+    monkeypatch.setattr("kernelwright.judge.gate.LINGER_SECONDS", 600.0)
+    mine, came_in = DeviceGate(tmp_path), threading.Event()
+    with mine.shared():
+        pass
+
+    def enter() -> None:
+        with DeviceGate(tmp_path).alone():
+            came_in.set()
+
+    waiting = threading.Thread(target=enter)
+    waiting.start()
+    while turnstile_is_open(tmp_path):
+        time.sleep(0.01)
+    with mine.shared():
+        assert not came_in.is_set()
+        monkeypatch.setattr("kernelwright.judge.gate.LONGEST_STAY", 0.0)
+    assert came_in.wait(60)
+    waiting.join()
+    with mine.shared():
+        pass
+    monkeypatch.setattr("kernelwright.judge.gate.LONGEST_STAY", 600.0)
+    with mine.shared():
+        pass
+    with mine.alone():  # it does not wait for itself
+        pass
 
 
 def test_where_there_is_no_gate_nobody_waits() -> None:

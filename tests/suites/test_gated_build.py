@@ -2,15 +2,18 @@
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from kernelwright.judge.gate import DeviceGate
-from kernelwright.judge.reference import baselines, gated
-from kernelwright.judge.reference.gated import BENCHMARKS, LINGER_SECONDS, FirstCall
+from kernelwright.judge import first_call
+from kernelwright.judge.first_call import BENCHMARKS, LINGER_SECONDS, TRITON_COMPILES, FirstCall
+from kernelwright.judge.gate import DeviceGate, How, Visitor
+from kernelwright.judge.reference import baselines
 
 
 def can_enter(gate: DeviceGate, how: str, seconds: float = 0.05) -> bool:
@@ -63,8 +66,8 @@ def test_others_time_while_a_module_compiles(tmp_path: Path, monkeypatch: pytest
 
     torch._dynamo.reset()
     monkeypatch.setitem(baselines.BUILDERS, "compile", builder)
-    first_call = FirstCall(gate, compiles=True)
-    baselines.build("compile", torch.nn.ReLU(), (torch.randn(3),), "cpu", first_call)
+    with closing(gate.visitor()) as visitor:
+        baselines.build("compile", torch.nn.ReLU(), (torch.randn(3),), "cpu", FirstCall(visitor, compiles=True))
     assert dict(seen) == {
         "compiling": True,
         "benchmark": False,
@@ -81,7 +84,7 @@ def test_a_benchmark_within_the_call_is_alone_and_sharing_goes_on(tmp_path: Path
     from torch._inductor.runtime.benchmarking import benchmarker
 
     gate = DeviceGate(tmp_path)
-    with FirstCall(gate, compiles=True):
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=True):
         assert can_enter(gate, "shared", 10.0)
         alone: list[bool] = []
         for _ in range(3):
@@ -97,14 +100,70 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     from torch._dynamo.callback import callback_handler
     from torch._inductor.runtime.benchmarking import benchmarker
 
-    with pytest.raises(ZeroDivisionError), FirstCall(DeviceGate(tmp_path), compiles=True):
+    visitor = DeviceGate(tmp_path).visitor()
+    with pytest.raises(ZeroDivisionError), FirstCall(visitor, compiles=True):
         benchmarker.benchmark_cpu(lambda: 1 / 0, warmup=0, rep=0)
     assert not callback_handler.start_callbacks
     assert not callback_handler.end_callbacks
     assert "benchmark_cpu" not in vars(benchmarker)
     assert can_enter(DeviceGate(tmp_path), "alone", 10.0)
-    time.sleep(gated.LINGER_SECONDS * 2)
+    time.sleep(first_call.LINGER_SECONDS * 2)
     assert can_enter(DeviceGate(tmp_path), "alone", 10.0)
+    visitor.close()
+
+
+def a_triton_kernel(compiles: Any) -> Any:
+    """A kernel of Triton's, as far as its JIT asks before it compiles; ``compiles`` takes the compiler's place."""
+    triton = pytest.importorskip("triton")
+    from triton.backends.compiler import GPUTarget
+
+    def kernel(_x: object) -> None: ...
+
+    made = triton.runtime.jit.JITFunction(kernel)
+    made.device_caches = {0: ({}, {}, GPUTarget("cuda", 90, 32), None, None)}
+    made.ASTSource = lambda *_: None
+    made.compile = compiles
+    return lambda: getattr(made, TRITON_COMPILES)("key", {}, 0, {}, SimpleNamespace(), {}, False)
+
+
+def test_others_time_while_triton_compiles(tmp_path: Path) -> None:
+    """Also where a kernel does not compile, and what follows shares the device again."""
+    gate, seen = DeviceGate(tmp_path), []
+
+    def compiles(*_: object, **__: object) -> None:
+        seen.append(can_enter(gate, "alone", 10.0))
+        if len(seen) == 2:
+            raise ZeroDivisionError
+
+    compile_one = a_triton_kernel(compiles)
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=False):
+        for fails in (False, True):
+            if fails:
+                with pytest.raises(ZeroDivisionError):
+                    compile_one()
+            else:
+                compile_one()
+            assert can_enter(gate, "shared", 10.0)
+            assert not can_enter(gate, "alone")
+    assert seen == [True, True]
+    compile_one()
+    assert can_enter(gate, "alone", 10.0)
+
+
+def test_a_kernel_that_is_compiled_within_a_benchmark_leaves_it_alone(tmp_path: Path) -> None:
+    from torch._inductor.runtime.benchmarking import benchmarker
+
+    gate, seen = DeviceGate(tmp_path), []
+    compile_one = a_triton_kernel(lambda *_, **__: seen.append(can_enter(gate, "shared")))
+
+    def run() -> None:
+        compile_one()
+        seen.append(can_enter(gate, "shared"))
+
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=True):
+        benchmarker.benchmark_cpu(run, warmup=0, rep=0)
+    assert seen
+    assert not any(seen)
 
 
 @pytest.mark.cuda
@@ -114,17 +173,19 @@ def test_autotuning_on_a_gpu_is_alone(tmp_path: Path, monkeypatch: pytest.Monkey
     torch._dynamo.reset()
     entered: list[str] = []
 
-    class Watched(DeviceGate):
-        def enter(self, how: Literal["shared", "alone"]) -> int:
+    class Watched(Visitor):
+        def enter(self, how: How) -> None:
             entered.append(how)
-            return super().enter(how)
+            super().enter(how)
 
-    gate = Watched(tmp_path / "gate")
+    gate = DeviceGate(tmp_path / "gate")
+    visitor = Watched(*gate.descriptors())
     model, x = torch.nn.Linear(1024, 1024, device="cuda"), torch.randn(1024, 1024, device="cuda")
-    call = baselines.build("compile-max-autotune", model, (x,), "cuda", FirstCall(gate, compiles=True))
+    call = baselines.build("compile-max-autotune", model, (x,), "cuda", FirstCall(visitor, compiles=True))
     assert entered[0] == "shared"
     assert "alone" in entered
     assert entered.count("alone") < 20, "benchmarks that follow each other keep the device"
     assert can_enter(gate, "alone", 10.0)
+    visitor.close()
     with torch.no_grad():
         torch.testing.assert_close(call(x), model(x), rtol=1e-3, atol=1e-3)

@@ -83,6 +83,10 @@ def test_from_problems_to_a_score(folder: Path) -> None:
         assert relu.winner.digest == hashlib.sha256(relu.winner.source.encode()).hexdigest()
     assert (sums.winner, sums.stays, sums.failure) == (None, "eager", "")
     assert 0 < relu.device_seconds < relu.wall_seconds
+    assert relu.spent is not None
+    seconds = relu.spent.model_dump()
+    assert min(seconds[name] for name in ("preparing", "building", "timing_baselines", "checking", "timing")) > 0
+    assert sum(seconds.values()) < relu.wall_seconds
     assert 0 < summary["device_seconds"] < summary["wall_seconds"]
     with Store.open(folder / "home") as store:
         assert {r.run for r in results.problems} == {run.id for run in store.runs()}

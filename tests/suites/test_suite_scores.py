@@ -9,7 +9,7 @@ from suite_kit import head, record, results, sitting
 
 from kernelwright.suites import tables
 from kernelwright.suites.kernelbench import SuiteError
-from kernelwright.suites.records import ProblemRecord
+from kernelwright.suites.records import ProblemRecord, Spent
 from kernelwright.suites.scores import THRESHOLDS, AgainstScore, GroupScore, fast_p, geometric_mean, score
 from kernelwright.suites.standing import limit_shares, standing
 
@@ -104,6 +104,19 @@ def test_problems_that_hold_back_and_the_device_s_time() -> None:
     assert place.holding_back[0].limit_share == pytest.approx(2.1 / 8)
     assert place.problems_per_hour == 10.0
     assert place.device_share == pytest.approx(2700 / 7200)
+
+
+def test_where_the_time_went() -> None:
+    """Files of versions that did not count it have no such record."""
+    old = record(1, 2.0)
+    assert score(results(old)).places[0].spent is None
+    assert "own time" not in tables.markdown(score(results(old)))
+    counted = [record(n, 2.0).model_copy(update={"spent": Spent(gate=60.0, checking=n)}) for n in (2, 3)]
+    scored = score(results(old, *counted))
+    assert scored.places[0].spent == Spent(gate=120.0, checking=5.0)
+    assert "2:00 waiting for the device" in tables.markdown(scored)
+    assert "5.0 s checking them" in tables.markdown(scored)
+    assert set(tables.SPENT) == set(Spent.model_fields)
 
 
 def test_devices_are_scored_apart() -> None:

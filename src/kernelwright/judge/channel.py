@@ -7,10 +7,12 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 MAX_MESSAGE = 32 << 20
 MAX_FDS = 8
+LOOK_AGAIN_SECONDS = 0.05
 _HEAD = struct.Struct("<IB")
 
 
@@ -67,6 +69,13 @@ class Channel:
                 sent += self._socket.send(data[sent:])
         except (BrokenPipeError, ConnectionResetError, OSError) as error:
             raise ChannelClosed(str(error)) from None
+
+    def receive_within(self, seconds: Callable[[], float]) -> tuple[dict[str, Any], list[int]]:
+        """As ``receive``, where the time that is left may grow meanwhile: ``seconds`` is asked again when it is up."""
+        while not self.ready(max(LOOK_AGAIN_SECONDS, seconds())):
+            if seconds() <= 0.0:
+                raise ChannelTimeout
+        return self.receive(max(LOOK_AGAIN_SECONDS, seconds()))
 
     def receive(self, timeout: float | None = None) -> tuple[dict[str, Any], list[int]]:
         """The next message and its descriptors, which the caller closes."""

@@ -15,6 +15,8 @@ from kernelwright.judge.reference.relations import PERMUTED, SCALED
 from kernelwright.schema import Accuracy, Candidate, Precision, Status
 
 _random = random.SystemRandom()
+LARGE_BYTES, MOST_BYTES = 64 << 20, 2 << 30
+"""Outputs between these sizes get memory on the CPU beforehand, which they keep: it counts as the candidate's."""
 METAMORPHIC = {
     PERMUTED: ("metamorphic_permutation", "on the first one with its rows (dimension 0) in another order"),
     SCALED: ("metamorphic_scaling", "on the first one with an input multiplied by a number"),
@@ -200,6 +202,7 @@ class Correctness:
         """Run the candidate on a draw, look at what kind of thing came back; returns the file with the outputs."""
         inputs_fd = self._inputs(draw)
         try:
+            self._make_room(draw, look_at_inputs=look_at_inputs)
             report, out = self._ask(
                 "forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=look_at_inputs, reuse=reuse, keep=keep,
                 change=change, watch=self.metal.request() if self.metal else None,
@@ -215,6 +218,12 @@ class Correctness:
                 os.close(fd)
             raise
         return out[0]
+
+    def _make_room(self, draw: DrawPlan, *, look_at_inputs: bool) -> None:
+        """Have memory taken for large outputs of a device before it is used."""
+        expected = draw.facts["output_bytes"] + (draw.facts["input_bytes"] if look_at_inputs else 0)
+        if self.reference.device_type != "cpu" and LARGE_BYTES < expected <= MOST_BYTES:
+            self._ask("forward", "room", bytes=expected)
 
     def _look_at_tensors(self, report: dict[str, Any], draw: DrawPlan) -> None:
         """Rules on what kind of thing came back. The report is the candidate's own word: lies harm itself only."""

@@ -7,14 +7,24 @@ section 4.2.5, the readers-writers problem without starvation of writers).
 """
 
 import fcntl
+import math
 import os
+import struct
 import threading
 import time
 from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal, Protocol
 
+from kernelwright.judge.files import anonymous_file
+
+LINGER_SECONDS = 0.05
+"""How long a visitor that shared the device stays when it is done: its next use of it usually follows at once, and who
+lets go in between may wait until another one has timed a candidate."""
+LONGEST_STAY = 1.0
+"""Seconds after which nobody lingers any more: others may be waiting to be alone."""
+How = Literal["shared", "alone"]
 Use = tuple[float, float]
 """When the device began and ceased to work for somebody: seconds of the machine's monotonic clock."""
 
@@ -25,6 +35,11 @@ class Gate(Protocol):
     @property
     def waited(self) -> float:
         """Seconds spent before the gate so far."""
+        ...
+
+    @property
+    def inside(self) -> bool:
+        """Whether the calling thread has passed it."""
         ...
 
     def shared(self) -> AbstractContextManager[object]: ...
@@ -43,6 +58,10 @@ class OpenGate:
     def waited(self) -> float:
         return 0.0
 
+    @property
+    def inside(self) -> bool:
+        return True
+
     @contextmanager
     def shared(self) -> Generator[None]:
         yield
@@ -54,6 +73,147 @@ class OpenGate:
     def used(self, seconds: float) -> None: ...
 
 
+class WaitingTime:
+    """How long one process has waited before the gate, in a file that another one reads meanwhile."""
+
+    _LAYOUT = struct.Struct("<dd")  # seconds of earlier waits; when this one began, by the monotonic clock, or 0
+
+    def __init__(self, fd: int | None = None) -> None:
+        """``fd``: of the file of another process; by default a new one is made."""
+        self.fd = anonymous_file("waiting") if fd is None else fd
+        self._made = time.monotonic()
+        self._before = 0.0
+
+    @contextmanager
+    def counted(self) -> Generator[None]:
+        """Inside, this process waits."""
+        began = time.monotonic()
+        self._write(began)
+        try:
+            yield
+        finally:
+            self._before += time.monotonic() - began
+            self._write(0.0)
+
+    def _write(self, began: float) -> None:
+        os.pwrite(self.fd, self._LAYOUT.pack(self._before, began), 0)
+
+    @property
+    def seconds(self) -> float:
+        """So far, as the file has it, and no longer than there has been this object."""
+        if self.fd < 0:
+            return self._before
+        now = time.monotonic()
+        data = os.pread(self.fd, self._LAYOUT.size, 0)
+        before, began = self._LAYOUT.unpack(data) if len(data) == self._LAYOUT.size else (0.0, 0.0)
+        said = before + (now - began if began else 0.0)
+        return min(max(0.0, said), now - self._made) if math.isfinite(said) else 0.0
+
+    def close(self) -> None:
+        """What was waited until now stays known."""
+        if self.fd >= 0:
+            self._before = self.seconds
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Visitor:
+    """Passes the gate by two open files of its own, for one thread at a time.
+
+    A lock belongs to the open file, not to the process that opened it: whoever is handed the two descriptors can pass,
+    without seeing the gate's folder. Leaving is unlocking, since the files may be open in other processes too.
+    """
+
+    def __init__(self, room: int, turnstile: int, waiting: WaitingTime | None = None) -> None:
+        self._room = room
+        self._turnstile = turnstile
+        self._waiting = waiting
+        self._thread = threading.get_ident()
+        self._entered = 0.0
+        self._lock = threading.Lock()
+        """Of what follows: a timer lets go too."""
+        self._timer: threading.Timer | None = None
+        self.waited = 0.0
+        """Seconds spent before the gate so far."""
+        self.holds: How | None = None
+
+    def belong_here(self) -> None:
+        """To the calling thread."""
+        self._thread = threading.get_ident()
+
+    def enter(self, how: How) -> None:
+        """Come in; whoever lingers inside is there already."""
+        self._stay()
+        if self.holds == how:
+            return
+        self.leave()
+        with self.patiently():
+            fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._room, fcntl.LOCK_SH if how == "shared" else fcntl.LOCK_EX)
+            finally:
+                fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+        self.holds = how
+        self._entered = time.monotonic()
+
+    def share(self) -> None:
+        """From wherever this stands, to sharing the device."""
+        if self.holds is None:
+            self.enter("shared")
+        elif self.holds == "alone":
+            with self.patiently():  # not atomic, flock(2): whoever waits to be alone may come in first
+                fcntl.flock(self._room, fcntl.LOCK_SH)
+            self.holds = "shared"
+
+    def leave(self) -> None:
+        self._stay()
+        if self.holds is not None:
+            fcntl.flock(self._room, fcntl.LOCK_UN)
+        self.holds = None
+
+    def leave_soon(self) -> None:
+        """Leave, a little later where this shares the device and has not been inside for long."""
+        if self.holds != "shared" or time.monotonic() - self._entered > LONGEST_STAY:
+            self.leave()
+            return
+        with self._lock:
+            self._timer = threading.Timer(LINGER_SECONDS, self._leave_now)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _leave_now(self) -> None:
+        with self._lock:
+            if self._timer is threading.current_thread():  # else this came in again, or was left, meanwhile
+                self._timer = None
+                fcntl.flock(self._room, fcntl.LOCK_UN)
+                self.holds = None
+
+    def _stay(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+
+    @contextmanager
+    def patiently(self) -> Generator[None]:
+        """What passes inside is waiting. Other threads than the one that this belongs to wait for themselves."""
+        if threading.get_ident() != self._thread:
+            yield
+            return
+        began = time.monotonic()
+        try:
+            with nullcontext() if self._waiting is None else self._waiting.counted():
+                yield
+        finally:
+            self.waited += time.monotonic() - began
+
+    def close(self) -> None:
+        """Leave, and give the files back."""
+        self.leave()
+        os.close(self._room)
+        os.close(self._turnstile)
+
+
 class DeviceGate:
     """The gate whose files lie in ``folder``, which is made where it is not there.
 
@@ -61,64 +221,110 @@ class DeviceGate:
     again; inside ``shared``, asking for ``alone`` means to leave, and to come back in afterwards: two that share and
     both want to be alone would wait for each other for ever.
 
-    ``journal``: time that was spent alone, and what :meth:`used` is told, is written to the folder, for :func:`uses`.
+    ``waiting``: where visitors say how long they wait. ``journal``: time that was spent alone, and what :meth:`used` is
+    told, is written to the folder, for :func:`uses`.
     """
 
-    def __init__(self, folder: str | Path, *, journal: bool = True) -> None:
+    def __init__(self, folder: str | Path, *, journal: bool = True, waiting: WaitingTime | None = None) -> None:
         self._folder = Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._waiting = waiting
         self._journal = journal
         self._inside = threading.local()
+        self._lock = threading.Lock()
+        self._lingering: Visitor | None = None
+        """Was inside a moment ago, or still is: for whichever thread comes next."""
         self._waited = 0.0
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def waited(self) -> float:
         return self._waited
 
+    @property
+    def inside(self) -> bool:
+        return self._visitor is not None
+
     @contextmanager
     def shared(self) -> Generator[None]:
         """The device, together with others that share it."""
-        if self._holds is not None:
+        if self._visitor is not None:
             yield
             return
-        fd = self.enter("shared")
-        self._inside.holds = "shared", fd
+        visitor = self._take_lingering() or self.visitor()
         try:
-            yield
+            with self._in(visitor, "shared"):
+                yield
         finally:
-            self._inside.holds = None
-            os.close(fd)
+            visitor.leave_soon()
+            with self._lock:
+                visitor, self._lingering = self._lingering, visitor
+            if visitor is not None:
+                visitor.close()
 
     @contextmanager
     def alone(self) -> Generator[None]:
         """The device, with nobody else inside."""
-        before = self._holds
-        if before is not None and before[0] == "alone":
+        before = self._visitor
+        if before is not None and before.holds == "alone":
             yield
             return
         if before is not None:
-            fcntl.flock(before[1], fcntl.LOCK_UN)
-        fd = self.enter("alone")
-        self._inside.holds = "alone", fd
-        began = time.monotonic()
+            before.leave()
+        visitor = self._take_lingering() or self.visitor()
+        try:
+            with self._in(visitor, "alone"):
+                began = time.monotonic()
+                try:
+                    yield
+                finally:
+                    self.used(time.monotonic() - began)
+        finally:
+            visitor.close()
+            if before is not None:
+                self._inside.visitor = before
+                self._enter(before, "shared")
+
+    @contextmanager
+    def _in(self, visitor: Visitor, how: How) -> Generator[None]:
+        self._enter(visitor, how)
+        self._inside.visitor = visitor
         try:
             yield
         finally:
-            self.used(time.monotonic() - began)
-            self._inside.holds = before
-            os.close(fd)
-            if before is not None:
-                self._pass(before[1], fcntl.LOCK_SH)
+            self._inside.visitor = None
 
-    def enter(self, how: Literal["shared", "alone"]) -> int:
-        """Come in and stay until the descriptor that this returns is closed. Not for a thread that is inside."""
-        fd = self._open("room")
+    def _enter(self, visitor: Visitor, how: How) -> None:
+        visitor.belong_here()
+        waited = visitor.waited
+        visitor.enter(how)
+        self._waited += visitor.waited - waited
+
+    def _take_lingering(self) -> Visitor | None:
+        with self._lock:
+            visitor, self._lingering = self._lingering, None
+        return visitor
+
+    def __del__(self) -> None:
+        if (visitor := self._take_lingering()) is not None:
+            visitor.close()
+
+    def visitor(self) -> Visitor:
+        """One more that may pass; the caller closes it."""
+        room, turnstile = self.descriptors()
+        return Visitor(room, turnstile, self._waiting)
+
+    def descriptors(self) -> tuple[int, int]:
+        """What a ``Visitor`` passes by, opened anew: room and turnstile, for the caller to close.
+
+        Two that open them once each exclude each other, as processes and as threads.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        room = os.open(self._folder / "room", flags, 0o600)
         try:
-            self._pass(fd, fcntl.LOCK_SH if how == "shared" else fcntl.LOCK_EX)
+            return room, os.open(self._folder / "turnstile", flags, 0o600)
         except BaseException:
-            os.close(fd)
+            os.close(room)
             raise
-        return fd
 
     def used(self, seconds: float) -> None:
         if not self._journal:
@@ -131,28 +337,14 @@ class DeviceGate:
             os.close(fd)
 
     @property
-    def _holds(self) -> tuple[Literal["shared", "alone"], int] | None:
-        return getattr(self._inside, "holds", None)
-
-    def _pass(self, room: int, how: int) -> None:
-        """Through the turnstile into the room."""
-        began = time.monotonic()
-        turnstile = self._open("turnstile")
-        try:
-            fcntl.flock(turnstile, fcntl.LOCK_EX)
-            fcntl.flock(room, how)
-        finally:
-            os.close(turnstile)
-            self._waited += time.monotonic() - began
-
-    def _open(self, name: str) -> int:
-        """A new open file each time: a lock belongs to it, so two threads that opened one each exclude each other."""
-        return os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _visitor(self) -> Visitor | None:
+        """Of the calling thread, where it is inside."""
+        return getattr(self._inside, "visitor", None)
 
 
-def gate_at(folder: str | None, *, journal: bool = True) -> Gate:
+def gate_at(folder: str | None, *, journal: bool = True, waiting: WaitingTime | None = None) -> Gate:
     """The gate in ``folder``; one that is always open where there is none."""
-    return OpenGate() if folder is None else DeviceGate(folder, journal=journal)
+    return OpenGate() if folder is None else DeviceGate(folder, journal=journal, waiting=waiting)
 
 
 def uses(folder: str | Path, pid: int | None = None) -> list[Use]:

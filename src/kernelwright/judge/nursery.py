@@ -20,7 +20,7 @@ from kernelwright.judge.builds import KeptBuilds
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelCorrupt, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR
 from kernelwright.judge.findings import Stopped, stop
-from kernelwright.judge.gate import Gate, OpenGate
+from kernelwright.judge.gate import DeviceGate, Gate, OpenGate, WaitingTime
 from kernelwright.judge.isolation import NoSandbox, Sandbox, cell_layers
 from kernelwright.judge.worker.built import CACHES
 from kernelwright.platforms import cuda_toolkit
@@ -35,6 +35,7 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "OMP_NUM_
 STAGES = {
     "load": "import",
     "construct": "construction",
+    "room": "forward",
     "run": "forward",
     "warm": "timing",
     "go": "timing",
@@ -42,8 +43,12 @@ STAGES = {
     "watch": "profiling",
 }
 """What the author calls the part of a candidate's life that a request stands for."""
-NEEDS_NO_DEVICE = frozenset({"hello", "load", "artifacts"})
+NEEDS_NO_DEVICE = frozenset({"hello", "gate", "load", "room", "artifacts", "built"})
 """Requests that are made outside the gate: importing a candidate compiles, and uses the device little or not."""
+GATED_THERE = frozenset({"construct", "run", "again", "trace", "store"})
+"""Requests that take long without the device: a process that was handed the gate passes it for the rest of them."""
+LONGEST_WAIT = 3600.0
+"""Seconds before the gate, all together, that are believed of a process."""
 CALLS = frozenset({"run", "trace"})
 """Requests whose answer says how long the candidate's own calls took."""
 
@@ -123,6 +128,8 @@ class Worker:
         self._ids = itertools.count(1)
         self._gate = gate
         self._called = False
+        self._waiting: WaitingTime | None = None
+        """How long the process waits before the gate, where it was handed it."""
         self.builds: KeptBuilds | None = None
         """What earlier processes of the same candidate compiled, where it is vouched for."""
         self.extend(START_SECONDS)
@@ -134,11 +141,41 @@ class Worker:
 
     def extend(self, seconds: float) -> None:
         """A new deadline from now: timing has its own budget. Waiting for the device does not count."""
-        self._deadline = time.monotonic() - self._gate.waited + seconds
+        self._deadline = time.monotonic() - self._all_waiting + seconds
+
+    @property
+    def _all_waiting(self) -> float:
+        """Seconds before the gate so far: the judge's, and those of the process itself."""
+        return self._gate.waited + self.waited_before_gate
+
+    @property
+    def waited_before_gate(self) -> float:
+        """Seconds that the process itself has waited before the gate, by its own word; known after its end too."""
+        return min(self._waiting.seconds, LONGEST_WAIT) if self._waiting is not None else 0.0
+
+    def hand_gate(self) -> None:
+        """Let the process pass the gate itself in requests of ``GATED_THERE``: only for one that is vouched for.
+
+        It must not be asked for those while the judge is inside. Raises ``Stopped``.
+        """
+        if not isinstance(self._gate, DeviceGate):
+            return
+        passed_on, waiting = self._gate.descriptors(), WaitingTime()
+        try:
+            self.ask("gate", (*passed_on, waiting.fd))
+        except BaseException:
+            waiting.close()
+            raise
+        finally:
+            for fd in passed_on:  # a lock would be held for as long as anybody had its file open
+                os.close(fd)
+        self._waiting = waiting
 
     def request(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
         """Ask and wait. The reply may hold ``error``; descriptors that come back are the caller's to close."""
-        with contextlib.nullcontext() if op in NEEDS_NO_DEVICE else self._gate.shared():
+        gated_there = self._waiting is not None and op in GATED_THERE
+        assert not (gated_there and self._gate.inside), "the process would wait for the judge, and the judge for it"
+        with contextlib.nullcontext() if gated_there or op in NEEDS_NO_DEVICE else self._gate.shared():
             reply, out = self._request(op, fds, arguments)
             seconds = reply.get("seconds")
             if op in CALLS and isinstance(seconds, float):
@@ -153,7 +190,10 @@ class Worker:
         began = time.monotonic()
         try:
             self._channel.send({"op": op, "id": number, **arguments}, fds)
-            reply, out = self._channel.receive(max(0.0, self._deadline + self._gate.waited - began))
+            if self._waiting is not None and op in GATED_THERE:
+                reply, out = self._channel.receive_within(self._seconds_left)
+            else:
+                reply, out = self._channel.receive(max(0.0, self._deadline + self._all_waiting - began))
         except ChannelTimeout:
             raise stop(
                 Status.TIMED_OUT,
@@ -174,6 +214,9 @@ class Worker:
                 os.close(fd)
             raise stop(Status.REJECTED, "protocol", f"an answer that nobody asked for came (during {during})")
         return reply, out
+
+    def _seconds_left(self) -> float:
+        return self._deadline + self._all_waiting - time.monotonic()
 
     def ask(self, op: str, fds: tuple[int, ...] = (), **arguments: Any) -> dict[str, Any]:
         """A request whose answer carries no descriptors and whose error the caller looks at."""
@@ -228,6 +271,8 @@ class Worker:
         """End the cell and everything in it."""
         self._channel.close()
         self._nursery.ended(self._number)
+        if self._waiting is not None:
+            self._waiting.close()
         if self.builds is not None:
             self.builds.close()
 

@@ -28,6 +28,7 @@ from kernelwright.judge.profiling.remembered import Remembered
 from kernelwright.judge.reference.client import Reference, ReferenceFailed, baseline_cache
 from kernelwright.judge.reference.sizes import FEWER_ROWS
 from kernelwright.judge.settings import JudgeSettings
+from kernelwright.judge.spent import Spent
 from kernelwright.judge.timing import CandidateSubject, Samples, Stopwatch
 from kernelwright.platforms import Platform
 from kernelwright.problems.stress import STRESS_KINDS
@@ -83,6 +84,9 @@ class JudgeSession:
         self._sandbox = choose()
         self._seed = secrets.randbits(31)
         self._gate = gate_at(self.settings.gate)
+        self._waiting: list[Reference | Worker] = []
+        """Processes that pass the gate themselves, ended ones too."""
+        self._spent = Spent(lambda: self._gate.waited + sum(process.waited_before_gate for process in self._waiting))
         self._reference = self._new_reference()
         self._nursery: Nursery | None = None
         self._construction_fd: int | None = None
@@ -103,6 +107,10 @@ class JudgeSession:
         ``trusted`` marks candidates of built-in authors: they are run without isolation where there is none.
         """
         self.open()
+        with self._spent.on("checking"):
+            return self._judge(candidate, trusted)
+
+    def _judge(self, candidate: Candidate, trusted: bool) -> Verdict:
         began = time.monotonic()
         checked, finding, worker, metal = Checked(), None, None, None
         timing, speedup, limits, work, remarks, came_from = None, Speedup(), None, None, (), Origin()
@@ -127,7 +135,9 @@ class JudgeSession:
             elif interpret:
                 not_timed = NOTE
             elif self.settings.timing:
-                timing, speedup = self._time(candidate, worker)
+                baselines = self.baselines()
+                with self._spent.on("timing"):
+                    timing, speedup = self._time(candidate, worker, baselines)
                 limits = self._hold_against_limits(timing)
             came_from = origin(candidate, worker, self._two_draws, self._operators())
             checked.candidate_seconds += came_from.seconds
@@ -232,11 +242,19 @@ class JudgeSession:
                 self.platform.name, self.device.name if self.device else "", self._sandbox
             )
             worker.builds = kept_builds(candidate.digest, self._machine_key, self._sandbox)
+            if not self._gate.inside:
+                try:
+                    worker.hand_gate()
+                    self._waiting.append(worker)
+                except Stopped:
+                    worker.close()
+                    raise
         return worker
 
-    def _time(self, candidate: Candidate, worker: Worker) -> tuple[Timing, Speedup]:
+    def _time(
+        self, candidate: Candidate, worker: Worker, baselines: tuple[BaselineTiming, ...]
+    ) -> tuple[Timing, Speedup]:
         """Against eager and the best baseline, interleaved."""
-        baselines = self.baselines()
         best = best_baseline(baselines)
         names = list(dict.fromkeys(("eager", best)))
         worker.extend(self.settings.time_limit + self.settings.timing_budget)
@@ -292,8 +310,11 @@ class JudgeSession:
 
     def open(self) -> None:
         """Load the problem, make the plan of draws. Idempotent. Raises ``ReferenceFailed``."""
-        if self.plan:
-            return
+        if not self.plan:
+            with self._spent.on("preparing"):
+                self._prepare()
+
+    def _prepare(self) -> None:
         self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name, self._gate)
         self._open_reference()
         self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
@@ -334,7 +355,9 @@ class JudgeSession:
             return []
 
     def _new_reference(self) -> Reference:
-        return Reference(self.platform.name, self._gate, self.settings.gate)
+        made = Reference(self.platform.name, self._gate, self.settings.gate)
+        self._waiting.append(made)
+        return made
 
     def _open_reference(self) -> None:
         self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)
@@ -351,6 +374,11 @@ class JudgeSession:
         if not self.settings.timing:
             return ()
         if self._baselines is None:
+            self._baselines = self._build_and_time()
+        return self._baselines
+
+    def _build_and_time(self) -> tuple[BaselineTiming, ...]:
+        with self._spent.on("building"):
             names = tuple(dict.fromkeys(("eager", *self.settings.baselines)))
             failed: dict[str, str] = {}
             for name in names:
@@ -359,11 +387,11 @@ class JudgeSession:
                     failed[name] = failure
                     self._build_again([other for other in names[: names.index(name)] if other not in failed])
             built = [name for name in names if name not in failed]
+        with self._spent.on("timing_baselines"):
             timed = self._time_baselines(built)
-            self._baselines = tuple(
-                timed[name] if name in timed else BaselineTiming(name=name, failure=failed[name]) for name in names
-            )
-        return self._baselines
+        return tuple(
+            timed[name] if name in timed else BaselineTiming(name=name, failure=failed[name]) for name in names
+        )
 
     def _time_baselines(self, names: list[str]) -> dict[str, BaselineTiming]:
         """All side by side; then eager with each one alone that looks faster, but not beyond noise, fastest first."""
@@ -447,6 +475,8 @@ class JudgeSession:
         if self._nursery is not None:
             self._nursery.close()
         self._reference.close()
+        if self.settings.gate is not None:
+            self._spent.write(self.settings.gate)
 
     def __enter__(self) -> "JudgeSession":
         return self

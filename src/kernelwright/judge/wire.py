@@ -3,28 +3,38 @@
 Candidates answer through this format, so reading it must be safe on hostile bytes: no pickle, each size checked against
 the file before memory is taken, contents copied with ``pread`` (a mapped file that is cut short would kill the reader
 with SIGBUS). Python objects beyond plain values travel only from the judge to a
-worker, never back (``trusted=True``).
+worker, never back (``trusted=True``); so do files that are mapped where they are read (``mapped=True``).
 
 Layout: 8 bytes ``KWTENSOR``, 8 bytes little-endian header length, the header, then each tensor's bytes at its offset.
+A file that is made before its content is known (``Room``) has a header of fixed length, filled up with spaces.
 """
 
 import base64
 import dataclasses
 import io
 import json
+import math
+import mmap
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 
 from kernelwright.judge.files import anonymous_file, write_all
+from kernelwright.problems.structure import map_leaves
 
 MAGIC = b"KWTENSOR"
 MAX_HEADER = 16 << 20
 ALIGN = 64
 _CHUNK = 1 << 30
+LARGE_BYTES = 64 << 20
+"""From here on it is worth while to read a tensor by several threads, or to make room for it beforehand."""
+_THREADS = 4
+ROOM_HEADER = 64 << 10
+"""Bytes before the first tensor in a file that was made before its content."""
 
 _DTYPES: dict[str, torch.dtype] = {
     str(d).removeprefix("torch."): d
@@ -59,9 +69,45 @@ def plain(value: Any) -> Any:
     return value
 
 
+class Room:
+    """A file for tensors of a device that is there before they are, mapped: they are copied right into it.
+
+    For tensors of up to ``size`` bytes together, and for one message after the other: each writes over the one before.
+    Fresh memory costs more time than a copy from the device; it is taken here, while others may use the device.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        self.fd = anonymous_file("tensors")
+        try:
+            os.posix_fallocate(self.fd, 0, ROOM_HEADER + self.size)
+            populate = getattr(mmap, "MAP_POPULATE", 0)
+            self._map = mmap.mmap(self.fd, ROOM_HEADER + self.size, flags=mmap.MAP_SHARED | populate)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def tensor(self, like: torch.Tensor, offset: int) -> torch.Tensor | None:
+        """Contiguous memory at ``offset`` for the values of ``like``; ``None`` where there is not enough of it."""
+        nbytes = like.numel() * like.element_size()
+        if not nbytes or offset + nbytes > self.size:
+            return None
+        return _tensor_over(self._map, ROOM_HEADER + offset, like.shape, like.dtype)
+
+    def close(self) -> None:
+        """Its memory goes with the last tensor in it."""
+        os.close(self.fd)
+
+
+def _tensor_over(memory: mmap.mmap, offset: int, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    count = math.prod(shape) * dtype.itemsize
+    return torch.frombuffer(memory, dtype=torch.uint8, count=count, offset=offset).view(dtype).reshape(shape)
+
+
 class _Writer:
-    def __init__(self, trusted: bool):
+    def __init__(self, trusted: bool, room: Room | None = None):
         self.trusted = trusted
+        self.room = room
         self.tensors: list[torch.Tensor] = []
         self.records: list[dict[str, Any]] = []
         self.offset = 0
@@ -89,7 +135,8 @@ class _Writer:
         flat = tensor.detach()
         if flat.layout is not torch.strided:
             return {"x": f"tensor with layout {flat.layout}"}
-        flat = flat.resolve_conj().resolve_neg().cpu()
+        flat = flat.resolve_conj().resolve_neg()
+        flat = flat.cpu() if self.room is None else self._in(self.room, flat)
         order = None if flat.is_contiguous() else _dense_order(flat)
         dense = flat.permute(order) if order else flat.contiguous()
         nbytes = dense.numel() * dense.element_size()
@@ -104,21 +151,46 @@ class _Writer:
         self.offset += -(-nbytes // ALIGN) * ALIGN
         return {"t": len(self.tensors) - 1}
 
+    def _in(self, room: Room, tensor: torch.Tensor) -> torch.Tensor:
+        """A copy of it in the room, in the order of the caller's stream; where that is full, on the CPU."""
+        dense = torch.empty_like(tensor, device="meta")  # its strides are those of a copy
+        order = None if dense.is_contiguous() else _dense_order(dense)
+        place = room.tensor(dense.permute(order) if order else dense, self.offset)
+        if place is None:
+            return tensor.cpu()
+        place = place if order is None else place.permute(_inverse(order))
+        return place.copy_(tensor)
+
+
+def _inverse(order: Sequence[int]) -> list[int]:
+    inverse = [0] * len(order)
+    for position, dim in enumerate(order):
+        inverse[dim] = position
+    return inverse
+
 
 def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    return tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else memoryview(b"")
+    if not tensor.numel():
+        return memoryview(b"")
+    flat = tensor.as_strided((tensor.numel(),), (1,))  # a single element may have any stride
+    return flat.view(torch.uint8).numpy().data
 
 
-def pack(value: Any, *, trusted: bool = False, name: str = "tensors") -> int:
+def pack(value: Any, *, trusted: bool = False, name: str = "tensors", room: Room | None = None) -> int:
     """Write ``value`` (nested lists, tuples, dicts of tensors and plain values) into an anonymous file.
 
     Tensors are copied to the CPU; dense permuted layouts (channels-last) keep their strides, others become contiguous.
-    What cannot be said in the format becomes its type's name, or with ``trusted=True`` a pickle.
+    What cannot be said in the format becomes its type's name, or with ``trusted=True`` a pickle. In a ``room`` they are
+    copied as soon as they are come upon, and a file of its own is made only of what does not fit.
     Returns the file descriptor; the caller closes it.
     """
-    writer = _Writer(trusted)
+    writer = _Writer(trusted, room)
     tree = writer.encode(value if trusted else plain(value))
     header = json.dumps({"tree": tree, "tensors": writer.records}).encode()
+    if room is not None and 16 + len(header) <= ROOM_HEADER and writer.offset <= room.size:
+        header = header.ljust(ROOM_HEADER - 16)
+        os.pwrite(room.fd, MAGIC + len(header).to_bytes(8, "little") + header, 0)
+        return os.dup(room.fd)
     start = -(-(16 + len(header)) // ALIGN) * ALIGN
     fd = anonymous_file(name)
     try:
@@ -133,6 +205,18 @@ def pack(value: Any, *, trusted: bool = False, name: str = "tensors") -> int:
 
 
 def _read_into(fd: int, view: memoryview, offset: int) -> None:
+    """Large ones by several threads: most of the time goes into memory that is touched for the first time."""
+    if len(view) <= LARGE_BYTES:
+        _read_part(fd, view, offset)
+        return
+    part = -(-len(view) // _THREADS)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        begins = range(0, len(view), part)
+        for done in [pool.submit(_read_part, fd, view[b : b + part], offset + b) for b in begins]:
+            done.result()
+
+
+def _read_part(fd: int, view: memoryview, offset: int) -> None:
     done = 0
     while done < len(view):
         n = os.preadv(fd, [view[done : done + _CHUNK]], offset + done)
@@ -148,8 +232,8 @@ def _int(value: Any, what: str, high: int = 1 << 62) -> int:
 
 
 class _Reader:
-    def __init__(self, fd: int, trusted: bool, place: Callable[[torch.Tensor], torch.Tensor]):
-        self.fd, self.trusted, self.place = fd, trusted, place
+    def __init__(self, fd: int, trusted: bool, mapped: bool, device: str):
+        self.fd, self.trusted, self.mapped, self.device = fd, trusted, mapped, device
         size = os.fstat(fd).st_size
         head = os.pread(fd, 16, 0)
         if len(head) != 16 or head[:8] != MAGIC:
@@ -185,16 +269,22 @@ class _Reader:
             count *= n
         if len(shape) > 64 or nbytes != count * dtype.itemsize or self.start + offset + nbytes > self.size:
             raise WireError(f"tensor {i} does not fit its file")
-        tensor = torch.empty(shape, dtype=dtype)
-        _read_into(self.fd, _bytes_of(tensor), self.start + offset)
+        tensor = self._content(shape, dtype, self.start + offset)
         if order is not None:
             if not isinstance(order, list) or sorted(order) != list(range(len(shape))):
                 raise WireError(f"tensor {i} has an impossible layout")
-            inverse = [0] * len(order)
-            for position, dim in enumerate(order):
-                inverse[dim] = position
-            tensor = tensor.permute(inverse)
-        return self.place(tensor)
+            tensor = tensor.permute(_inverse(order))
+        return tensor if self.device == "cpu" else tensor.to(self.device)
+
+    def _content(self, shape: list[int], dtype: torch.dtype, offset: int) -> torch.Tensor:
+        count = math.prod(shape) * dtype.itemsize
+        if not self.mapped or count < mmap.PAGESIZE:
+            tensor = torch.empty(shape, dtype=dtype)
+            _read_into(self.fd, _bytes_of(tensor), offset)
+            return tensor
+        begin = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        part = mmap.mmap(self.fd, offset + count - begin, access=mmap.ACCESS_COPY, offset=begin)
+        return _tensor_over(part, offset - begin, shape, dtype)
 
     def decode(self, node: Any, depth: int = 0) -> Any:
         if depth > 64 or not isinstance(node, dict) or len(node) != 1:
@@ -231,16 +321,29 @@ class Foreign:
         return f"<{self.type_name}>"
 
 
-def unpack(fd: int, *, trusted: bool = False, device: str = "cpu") -> Any:
-    """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else."""
+def unpack(fd: int, *, trusted: bool = False, mapped: bool = False, device: str = "cpu") -> Any:
+    """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else.
 
-    def place(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor if device == "cpu" else tensor.to(device)
-
-    reader = _Reader(fd, trusted, place)
+    ``mapped``: a tensor lies in the file until it is on its device, and is read while it is copied; what is written to
+    one that stays on the CPU is seen by this process only. For sealed files of the judge.
+    """
+    reader = _Reader(fd, trusted, mapped, device)
     try:
         return reader.decode(reader.tree)
     except (ValueError, TypeError, OverflowError, RuntimeError, pickle.UnpicklingError) as error:
         if isinstance(error, WireError):
             raise
         raise WireError(f"unreadable tensor file: {error}") from None
+
+
+def to_device(value: Any, device: str) -> Any:
+    """What ``unpack`` read, with every tensor on ``device``, strides kept. Raises ``WireError`` where that is full."""
+    try:
+        return map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf, value)
+    except RuntimeError as error:
+        raise WireError(f"unreadable tensor file: {error}") from None
+
+
+def to_host(value: Any) -> Any:
+    """Tensors of a device copied to the CPU, as ``pack`` copies them."""
+    return map_leaves(lambda leaf: leaf.cpu() if isinstance(leaf, torch.Tensor) else leaf, value)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from kernelwright.judge import JudgeSettings
 from kernelwright.judge.gate import seconds_in_use, uses
+from kernelwright.judge.spent import spent_by
 from kernelwright.schema import RunSettings
 from kernelwright.store import Store, StoreError
 from kernelwright.suites import keeping, recording
 from kernelwright.suites.child import GRACE_SECONDS, Job
 from kernelwright.suites.kernelbench import Found
-from kernelwright.suites.records import ProblemRecord
+from kernelwright.suites.records import ProblemRecord, Spent
 
 PROGRAM = "kernelwright.suites.child"
 
@@ -68,7 +69,11 @@ class Child:
             record = recording.not_judged(self.found, f"its process ended early: {self._last_words()}")
         used = seconds_in_use(uses(self._gate, self.pid)) if self._gate is not None else 0.0
         wall = time.monotonic() - self._began
-        return record.model_copy(update={"wall_seconds": wall, "device_seconds": used})
+        return record.model_copy(update={"wall_seconds": wall, "device_seconds": used, "spent": self._spent(record)})
+
+    def _spent(self, record: ProblemRecord) -> Spent:
+        judged = spent_by(self._gate, self.pid) if self._gate is not None else {}
+        return Spent(**judged, writing=sum(attempt.write_seconds for attempt in record.attempts))
 
     def keep(self, record: ProblemRecord, store: Store) -> ProblemRecord:
         """Carry its run over to the user's store; the record with the run's id there, or without one."""

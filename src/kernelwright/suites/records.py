@@ -108,6 +108,26 @@ class Winner(Record):
     """It is faster than a program could be that does the reference's own work: algebra."""
 
 
+class Spent(Record):
+    """Seconds of one problem by what they went into. What its process needs to start and to end is in none of them."""
+
+    gate: float = 0.0
+    """Waiting before the device, in the judge's own process, the reference's and candidates': in none of the others."""
+    preparing: float = 0.0
+    """Loading the problem, drawing inputs, answering them in float64."""
+    building: float = 0.0
+    """Building baselines, their autotuning included."""
+    timing_baselines: float = 0.0
+    writing: float = 0.0
+    """Authors at work; where one times kernels of its own, it waits for the device in here."""
+    checking: float = 0.0
+    """Everything else that happened to candidates: import, compilation, calls, comparison."""
+    timing: float = 0.0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(**{name: getattr(self, name) + getattr(other, name) for name in Spent.model_fields})
+
+
 class ProblemRecord(Record):
     """What came of one problem."""
 
@@ -139,6 +159,8 @@ class ProblemRecord(Record):
     wall_seconds: float = 0.0
     device_seconds: float = 0.0
     """In which the device worked for this problem in timed or checked calls."""
+    spent: Spent | None = None
+    """``None`` in files of versions that did not count it."""
     failure: str = ""
     """One line, where the problem could not be judged."""
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from kernelwright.schema import Interval, Record
 from kernelwright.suites.kernelbench import SuiteError
-from kernelwright.suites.records import BEST, Head, ProblemRecord, SuiteResults
+from kernelwright.suites.records import BEST, Head, ProblemRecord, Spent, SuiteResults
 from kernelwright.suites.standing import Standing, limit_shares, standing
 
 THRESHOLDS = (0.0, 0.8, 1.0, 1.5, 2.0)
@@ -96,6 +96,8 @@ class PlaceScore(Record):
     device_share: float | None
     """Of the wall time, in which the device worked in timed or checked calls."""
     problems_per_hour: float | None
+    spent: Spent | None
+    """Of all problems; ``None`` where no record has it."""
 
 
 class SuiteScore(Record):
@@ -173,7 +175,13 @@ def _place(records: Sequence[ProblemRecord], heads: Sequence[Head], against: Seq
         device_seconds=device,
         device_share=device / wall if wall else None,
         problems_per_hour=3600 * sum(s.problems for s in sittings) / wall if wall else None,
+        spent=_spent(records),
     )
+
+
+def _spent(records: Sequence[ProblemRecord]) -> Spent | None:
+    known = [record.spent for record in records if record.spent is not None]
+    return sum(known, start=Spent()) if known else None
 
 
 def _group(name: str, records: Sequence[ProblemRecord], against: Sequence[str], *, degenerate: bool) -> GroupScore:

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 NAMES = {"eager": "eager", "compile": "torch.compile", "compile-max-autotune": "max-autotune", BEST: "the best of them"}
 
+SPENT = {
+    "gate": "waiting for the device",
+    "preparing": "preparing",
+    "building": "building baselines",
+    "timing_baselines": "timing them",
+    "writing": "writing candidates",
+    "checking": "checking them",
+    "timing": "timing candidates",
+}
+"""The fields of ``Spent`` in words."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -98,6 +109,9 @@ def _problems(place: PlaceScore, where: str) -> Sheet:
             f"{place.problems_per_hour:.1f} problems an hour; the device worked in timed or checked calls for "
             f"{_share(place.device_share)} of {place.wall_seconds / 3600:.2f} hours.",
         )
+    if place.spent is not None:
+        parts = (f"{seconds(getattr(place.spent, name))} {words}" for name, words in SPENT.items())
+        notes += (f"The problems' own time: {', '.join(parts)}.",)
     columns = ("problems", "all", "judged", "correct", "won", "of the byte limit", "of the work limit")
     return Sheet(where, columns, tuple(rows), notes)
 

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
+import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from kernelwright.home import home
 from kernelwright.judge.channel import Channel, ChannelClosed, ChannelTimeout
 from kernelwright.judge.files import ALLOCATOR, anonymous_file, write_all
-from kernelwright.judge.gate import Gate, OpenGate
+from kernelwright.judge.gate import Gate, OpenGate, WaitingTime
 from kernelwright.schema import Problem
 
 
@@ -29,8 +30,9 @@ class ReferenceFailed(RuntimeError):
         """The process is gone or does not answer: it must be replaced."""
 
 
-GATED_THERE = frozenset({"open", "build"})
+GATED_THERE = frozenset({"open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build"})
 """Requests that take long without the device: the process itself passes the gate for the rest of them."""
+NEEDS_NO_DEVICE = frozenset({"begin", "accuracy", "device", "built"})
 NEEDS_IT_ALONE = frozenset({"limits"})
 """Requests that measure the device."""
 CALLS = frozenset({"plan", "draw", "check_timed"})
@@ -40,42 +42,60 @@ CALLS = frozenset({"plan", "draw", "check_timed"})
 class Reference:
     """The process that holds the reference; started at once, awaited at the first request.
 
-    ``gate``: passed for every request; ``gate_folder``: where it is, for the requests that the process gates itself.
+    ``gate``: passed for every request, unless whoever asks is inside; ``gate_folder``: where it is, for the requests
+    that the process gates itself.
     """
 
     def __init__(self, platform: str, gate: Gate | None = None, gate_folder: str | None = None):
         self.platform = platform
         self._gate = gate or OpenGate()
         self._gate_folder = gate_folder
+        self._waiting = WaitingTime()
+        """Of the process, before the gate."""
         self.device_type = platform  # platforms are named after torch's device types
         ours, theirs = Channel.pair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        argv = [sys.executable, "-m", "kernelwright.judge.reference.server", str(theirs.fileno()), str(os.getpid())]
+        argv = [sys.executable, "-m", "kernelwright.judge.reference.server"]
+        argv += map(str, (theirs.fileno(), os.getpid(), self._waiting.fd))
         self._process = subprocess.Popen(
-            argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            start_new_session=True, env=os.environ | ALLOCATOR,
+            argv, pass_fds=[theirs.fileno(), self._waiting.fd], stdin=subprocess.DEVNULL, stdout=self._log,
+            stderr=self._log, start_new_session=True, env=os.environ | ALLOCATOR,
         )  # fmt: skip
         theirs.close()
         self._channel = ours
 
+    @property
+    def waited_before_gate(self) -> float:
+        """Seconds that the process itself has waited before the gate; known after its end too."""
+        return self._waiting.seconds
+
     def request(
         self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any
     ) -> tuple[dict[str, Any], list[int]]:
-        """Ask and wait. Raises ``ReferenceFailed`` for an error, a time-out or the process's death."""
-        alone = op in NEEDS_IT_ALONE
-        with nullcontext() if op in GATED_THERE else self._gate.alone() if alone else self._gate.shared():
-            reply, out = self._request(op, fds, timeout, arguments)
+        """Ask and wait. Raises ``ReferenceFailed`` for an error, a time-out or the process's death.
+
+        ``timeout``: seconds, those before the gate not counted.
+        """
+        there = op in GATED_THERE and not self._gate.inside  # it would wait for the judge, which waits for it
+        with self._passed(op) if not there else nullcontext():
+            reply, out = self._request(op, fds, timeout, arguments | {"gated": there})
             seconds = reply.get("seconds")
             if op in CALLS and isinstance(seconds, float):
                 self._gate.used(seconds)
         return reply, out
+
+    def _passed(self, op: str) -> AbstractContextManager[object]:
+        if op in NEEDS_NO_DEVICE:
+            return nullcontext()
+        return self._gate.alone() if op in NEEDS_IT_ALONE else self._gate.shared()
 
     def _request(
         self, op: str, fds: tuple[int, ...], timeout: float, arguments: dict[str, Any]
     ) -> tuple[dict[str, Any], list[int]]:
         try:
             self._channel.send({"op": op, **arguments}, fds)
-            reply, out = self._channel.receive(timeout)
+            # on the judge's clock a timed request must cost here what it costs in a candidate's process
+            reply, out = self._received(timeout) if arguments["gated"] else self._channel.receive(timeout)
         except ChannelTimeout:
             text = f"the reference took longer than {timeout:.0f} s (during {op})"
             raise ReferenceFailed(text, lost=True) from None
@@ -84,6 +104,11 @@ class Reference:
         if "error" in reply:
             raise ReferenceFailed(str(reply["error"]))
         return reply, out
+
+    def _received(self, timeout: float) -> tuple[dict[str, Any], list[int]]:
+        """What comes within that time, which stands still while the process waits before the gate."""
+        deadline = time.monotonic() - self._waiting.seconds + timeout
+        return self._channel.receive_within(lambda: deadline + self._waiting.seconds - time.monotonic())
 
     def ask(self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any) -> dict[str, Any]:
         """A request whose answer carries no descriptors."""
@@ -114,6 +139,7 @@ class Reference:
 
     def close(self) -> None:
         self._channel.close()
+        self._waiting.close()
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:

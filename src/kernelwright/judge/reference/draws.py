@@ -3,7 +3,7 @@
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from kernelwright.judge import wire
 from kernelwright.judge.accuracy import Yardstick, one_rounding_unit
 from kernelwright.judge.dispatched import tensors
 from kernelwright.judge.files import seal
+from kernelwright.judge.gate import Gate, OpenGate
 from kernelwright.judge.layout import overlaps
 from kernelwright.judge.reference.relations import MOVED, Relation, relations
 from kernelwright.judge.reference.sizes import FEWER_ROWS, with_fewer_rows
@@ -50,10 +51,12 @@ class Draw:
     answers: "Answers"
     _fd: int | None = None
 
-    def file(self) -> int:
+    def file(self, gate: Gate) -> int:
         """The inputs as a sealed file, written at the first call: the very same file goes to every candidate."""
         if self._fd is None:
-            self._fd = wire.pack(self.inputs, trusted=True, name="inputs")
+            with gate.shared():
+                inputs = wire.to_host(self.inputs)
+            self._fd = wire.pack(inputs, trusted=True, name="inputs")
             seal(self._fd)
         return self._fd
 
@@ -92,9 +95,20 @@ def to_float64(value: Any, device: str) -> Any:
 
 
 class Draws:
-    """Makes draws on demand and keeps the recent ones, up to ``budget`` bytes."""
+    """Makes draws on demand and keeps the recent ones, up to ``budget`` bytes.
 
-    def __init__(self, problem: LoadedProblem, model: torch.nn.Module, platform: Any, budget: int):
+    ``gate``: the one to pass before the device is used, asked for each time.
+    """
+
+    def __init__(
+        self,
+        problem: LoadedProblem,
+        model: torch.nn.Module,
+        platform: Any,
+        budget: int,
+        gate: Callable[[], Gate] = OpenGate,
+    ):
+        self._gate = gate
         self.problem = problem
         self.model = model
         self.platform = platform
@@ -112,18 +126,21 @@ class Draws:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if kind in MOVED:
-            if kind not in self.relations:  # this process stands in for one that was lost
-                self.find_relations(seed)
-            draw = self._moved(seed, kind)
-        elif kind == FEWER_ROWS:
-            draw = self._with_fewer_rows(seed)
-        else:
-            draw = self._make(self._inputs(seed, kind), seed, kind)
+        with self._gate().shared():
+            draw = self._new(seed, kind)
         self._kept[key] = draw
         while len(self._kept) > 1 and sum(d.bytes for d in self._kept.values()) > self.budget:
             self._kept.popitem(last=False)[1].close()
         return draw
+
+    def _new(self, seed: int, kind: str) -> Draw:
+        if kind in MOVED:
+            if kind not in self.relations:  # this process stands in for one that was lost
+                self.find_relations(seed)
+            return self._moved(seed, kind)
+        if kind == FEWER_ROWS:
+            return self._with_fewer_rows(seed)
+        return self._make(self._inputs(seed, kind), seed, kind)
 
     def clear(self) -> None:
         """Forget every draw."""

@@ -1,4 +1,4 @@
-"""The reference's process: ``python -m kernelwright.judge.reference.server FD JUDGE``.
+"""The reference's process: ``python -m kernelwright.judge.reference.server FD JUDGE WAITING``.
 
 Answers one request at a time. A request that fails answers with ``error``; only the judge decides what that means.
 """
@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
@@ -21,11 +23,11 @@ from kernelwright.judge.accuracy import AccuracyRecord, DrawComparison
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.degenerate import problem_labels
 from kernelwright.judge.files import seal
-from kernelwright.judge.gate import DeviceGate, Gate, gate_at
+from kernelwright.judge.first_call import FirstCall
+from kernelwright.judge.gate import DeviceGate, Gate, OpenGate, WaitingTime, gate_at
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
-from kernelwright.judge.reference.gated import FirstCall
 from kernelwright.judge.reference.relations import MOVED
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.provenance import operators
@@ -49,10 +51,13 @@ class Server:
     draws: Draws
     bench: Bench
     gate: Gate
-    """Passed by the judge for every request but ``open`` and ``build``, which pass it themselves, where they must."""
+    """What the request in hand passes before it uses the device: always open where the judge has passed it."""
 
-    def __init__(self, channel: Channel):
+    def __init__(self, channel: Channel, waiting: WaitingTime):
         self.channel = channel
+        self.waiting = waiting
+        self.closed: Gate = OpenGate()
+        """The one before the device."""
         self.record = AccuracyRecord()
         self.calls: dict[str, baselines.Call] = {}
         self.first_answer: Any = None
@@ -63,6 +68,7 @@ class Server:
                 message, fds = self.channel.receive()
             except ChannelClosed:
                 return
+            self.gate = self.closed if message["gated"] else OpenGate()
             try:
                 reply, out = getattr(self, "on_" + message["op"])(message, fds)
             except Exception as error:  # the problem's own code may raise anything
@@ -76,7 +82,8 @@ class Server:
     def on_open(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Load the problem, build the reference, make its constant weights vary. Replaces the problem before."""
         self.platform = platforms.get(message["platform"])
-        self.gate = gate_at(message["gate"], journal=False)
+        self.closed = gate_at(message["gate"], journal=False, waiting=self.waiting)
+        self.gate = self.closed if message["gated"] else OpenGate()
         self._forget()
         payload = os.pread(fds[0], os.fstat(fds[0]).st_size, 0)
         problem = Problem.model_validate(message["problem"]).model_copy(update={"payload": payload})
@@ -87,7 +94,7 @@ class Server:
         with self.gate.shared():
             self.model = model.to(self.platform.device)
         budget = int(min(message["draw_bytes"], self.platform.memory_available() / 4))
-        self.draws = Draws(self.problem, self.model, self.platform, budget)
+        self.draws = Draws(self.problem, self.model, self.platform, budget, lambda: self.gate)
         self.bench = Bench(self.platform)
         return {"randomised": randomised}, ()
 
@@ -112,7 +119,8 @@ class Server:
 
     def on_construction(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         """What a candidate's ``ModelNew`` is built from: constructor arguments and weights, sealed."""
-        weights = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
+        with self.gate.shared():
+            weights = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
         given = {"args": self.problem.init_args(), "kwargs": {}, "weights": weights}
         fd = wire.pack(given, trusted=True, name="construction")
         seal(fd)
@@ -133,10 +141,11 @@ class Server:
             "floating": floating,
             "aliases": draw.aliases,
             "overlaps": draw.overlaps,
-            "any_finite": _any_finite(draw.eager),
             "yardstick": draw.yardstick_kind,
         }
-        return facts, (os.dup(draw.file()),)
+        with self.gate.shared():
+            facts["any_finite"] = _any_finite(draw.eager)
+        return facts, (os.dup(draw.file(self.gate)),)
 
     def on_try(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Run the reference on one draw and say what it can be held against; nothing is handed over."""
@@ -145,9 +154,10 @@ class Server:
 
     def on_draw(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """The inputs of a draw, and how long the reference took to make it again, where it had been forgotten."""
-        began = time.perf_counter()
+        began, waited = time.perf_counter(), self.gate.waited
         draw = self.draws.get(message["seed"], message["kind"])
-        return {"seconds": time.perf_counter() - began}, (os.dup(draw.file()),)
+        seconds = time.perf_counter() - began - (self.gate.waited - waited)
+        return {"seconds": seconds}, (os.dup(draw.file(self.gate)),)
 
     def on_begin(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         """A new candidate: forget what was recorded for the last one."""
@@ -157,11 +167,19 @@ class Server:
 
     def on_check(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Hold a candidate's outputs (untrusted bytes) against one draw, add the result to the record."""
+        try:
+            answer = wire.unpack(fds[0])
+            found = [answer["outputs"], answer["inputs"]]
+        except (wire.WireError, KeyError, TypeError) as error:
+            return {"broken": f"{error}"}, ()
+        with self.gate.shared():
+            return self._check(message, found)
+
+    def _check(self, message: dict[str, Any], found: list[Any]) -> Reply:
         draw = self.draws.get(message["seed"], message["kind"])
         try:
-            answer = wire.unpack(fds[0], device=self.platform.device)
-            outputs, inputs = answer["outputs"], answer["inputs"]
-        except (wire.WireError, KeyError, TypeError) as error:
+            outputs, inputs = wire.to_device(found, self.platform.device)
+        except wire.WireError as error:
             return {"broken": f"{error}"}, ()
         comparison, reply = _compare(draw, outputs)
         if reply["failures"] and message["kind"] in MOVED:  # nothing is refused without a run of its own
@@ -195,9 +213,17 @@ class Server:
     def on_check_timed(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Outputs of a call whose inputs had one element changed; ``at`` picks one of several in the file."""
         try:
-            outputs = wire.unpack(fds[0], device=self.platform.device)
+            outputs = wire.unpack(fds[0])
             outputs = outputs["outputs"] if message["at"] is None else outputs[message["at"]]
         except (wire.WireError, KeyError, TypeError, IndexError) as error:
+            return {"broken": f"{error}"}, ()
+        with self.gate.shared():
+            return self._check_timed(message, outputs)
+
+    def _check_timed(self, message: dict[str, Any], outputs: Any) -> Reply:
+        try:
+            outputs = wire.to_device(outputs, self.platform.device)
+        except wire.WireError as error:
             return {"broken": f"{error}"}, ()
         seed, change = message["seed"], message["change"]
         if change is None:
@@ -213,8 +239,16 @@ class Server:
     def on_check_repeat(self, _message: dict[str, Any], fds: list[int]) -> Reply:
         """Whether the same inputs, given a second time, brought bitwise the same outputs."""
         try:
-            outputs = wire.unpack(fds[0], device=self.platform.device)["outputs"]
+            outputs = wire.unpack(fds[0])["outputs"]
         except (wire.WireError, KeyError, TypeError) as error:
+            return {"broken": f"{error}"}, ()
+        with self.gate.shared():
+            return self._check_repeat(outputs)
+
+    def _check_repeat(self, outputs: Any) -> Reply:
+        try:
+            outputs = wire.to_device(outputs, self.platform.device)
+        except wire.WireError as error:
             return {"broken": f"{error}"}, ()
         before, now = flatten(self.first_answer)[0], flatten(outputs)[0]
         same = len(before) == len(now) and all(
@@ -264,13 +298,20 @@ class Server:
         name = message["name"]
         with self.gate.shared():
             inputs = copy_inputs(self.draws.get(message["seed"], NATURAL).inputs)
-        compiles = name.startswith("compile")
-        first_call = FirstCall(self.gate, compiles=compiles) if isinstance(self.gate, DeviceGate) else None
         try:
-            self.calls[name] = baselines.build(name, self.model, inputs, self.platform.device, first_call)
+            with self._first_call(compiles=name.startswith("compile")) as first_call:
+                self.calls[name] = baselines.build(name, self.model, inputs, self.platform.device, first_call)
         except baselines.BaselineError as error:
             return {"failure": str(error)}, ()
         return {}, ()
+
+    @contextmanager
+    def _first_call(self, *, compiles: bool) -> Generator[FirstCall | None]:
+        if not isinstance(self.gate, DeviceGate):
+            yield None
+            return
+        with closing(self.gate.visitor()) as visitor:
+            yield FirstCall(visitor, compiles=compiles)
 
     def on_built(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         return {"all": all(name in self.calls for name in message["names"])}, ()
@@ -358,7 +399,8 @@ def _end_with(parent: int) -> None:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the judge, which ends this process
     threading.Thread(target=_end_with, args=(int(sys.argv[2]),), daemon=True).start()
-    Server(Channel(socket.socket(fileno=int(sys.argv[1])))).serve()
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    Server(channel, WaitingTime(int(sys.argv[3]))).serve()
 
 
 if __name__ == "__main__":

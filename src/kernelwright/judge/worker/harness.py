@@ -7,7 +7,8 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from kernelwright import platforms
 from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.dispatched import place, tensors
+from kernelwright.judge.first_call import FirstCall
+from kernelwright.judge.gate import Visitor, WaitingTime
 from kernelwright.judge.layout import overlaps
 from kernelwright.judge.worker import built
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs, tensor_bytes
@@ -142,6 +145,10 @@ class Harness:
         """Below it lies what is compiled in this process."""
         self.builds_found: frozenset[tuple[str, int, int]] = frozenset()
         built.point_at(self.builds)
+        self.visitor: Visitor | None = None
+        """Passes the gate, where this process was handed it; else the judge passes it around requests."""
+        self.names_compile = False
+        self.room: wire.Room | None = None
 
     def serve(self) -> None:
         while True:
@@ -164,6 +171,27 @@ class Harness:
     def on_hello(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         return {}, ()
 
+    def on_gate(self, _message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Room and turnstile of the gate, which this process passes itself from now on, and where it says it waits."""
+        room, turnstile, waiting = map(os.dup, fds)
+        self.visitor = Visitor(room, turnstile, WaitingTime(waiting))
+        return {}, ()
+
+    @contextmanager
+    def _through_the_gate(self) -> Generator[None]:
+        """Inside, the device may be used; what compiles there lets others have it alone."""
+        if self.visitor is None:
+            yield
+            return
+        compiles = self.names_compile or "torch._dynamo" in sys.modules
+        with FirstCall(self.visitor, compiles=compiles):
+            yield
+
+    @property
+    def _waited(self) -> float:
+        """Seconds before the gate so far."""
+        return self.visitor.waited if self.visitor is not None else 0.0
+
     def on_load(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Import the candidate from a real file: Triton and tracebacks need one.
 
@@ -178,6 +206,7 @@ class Harness:
             self.device = StandInDevice(mac)
         path = self.directory / f"{message['name']}.py"
         path.write_text(message["source"])
+        self.names_compile = "torch.compile" in message["source"]
         self.file = str(path)
         linecache.checkcache(self.file)
         began = time.perf_counter()
@@ -217,16 +246,38 @@ class Harness:
             model = self.module.ModelNew(*given["args"], **given["kwargs"])
             model.eval()
             how = load_weights(model, given["weights"])
-            self.model = model.to(self.device.name)
-        self.platform.synchronize()
-        return {"seconds": time.perf_counter() - began, "weights": how}, ()
+        waited = self._waited
+        with self._through_the_gate():
+            with self.device.active():
+                self.model = model.to(self.device.name)
+            self.platform.synchronize()
+        return {"seconds": time.perf_counter() - began - (self._waited - waited), "weights": how}, ()
 
     def on_run(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """One call on one draw; outputs and, where asked, the inputs as the call left them.
 
         With ``reuse`` the values are written into the very tensors of the call before.
         """
-        values = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        with self._through_the_gate():
+            return self._run(message, self._read(fds[0]))
+
+    def on_room(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Memory on the CPU for ``bytes`` of outputs, so that nobody waits for it while the device is held."""
+        if self.room is not None:
+            if self.room.size >= message["bytes"]:
+                return {}, ()
+            self.room.close()
+            self.room = None
+        with suppress(OSError):  # then they are copied into fresh memory
+            self.room = wire.Room(message["bytes"])
+        return {}, ()
+
+    def _read(self, fd: int) -> Any:
+        """Inputs from the judge's file, on the platform's device."""
+        device = self.platform.device
+        return wire.unpack(fd, trusted=True, mapped=device != "cpu", device=device)
+
+    def _run(self, message: dict[str, Any], values: Any) -> tuple[dict[str, Any], tuple[int, ...]]:
         change_element(values, message["change"])
         self.platform.synchronize()
         inputs = self.last_inputs = self.device.take(self._late(values, self.last_inputs if message["reuse"] else None))
@@ -234,15 +285,15 @@ class Harness:
         torch.manual_seed(message["seed"])
         assert self.model is not None
         with torch.no_grad(), self.device.active():
-            began = time.perf_counter()
+            began, waited = time.perf_counter(), self._waited
             outputs = self.model(*inputs)
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - began - (self._waited - waited)
         if message["keep"]:
             self.kept_outputs = outputs
         found = describe_tensors(outputs, inputs, self.device)
         answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
         with self.platform.callers_stream():  # as the caller's next operator would read them: no wait for other streams
-            fd = wire.pack(answer)
+            fd = wire.pack(answer, room=self.room)
         began = time.perf_counter()
         self.platform.synchronize()
         seconds += time.perf_counter() - began
@@ -264,11 +315,13 @@ class Harness:
 
     def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Outputs of an earlier call that were kept: later calls must not have touched them."""
-        return {}, (wire.pack({"outputs": self.kept_outputs, "inputs": None}),)
+        with self._through_the_gate():
+            return {}, (wire.pack({"outputs": self.kept_outputs, "inputs": None}, room=self.room),)
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Keep an input set for timed blocks."""
-        self.bench.inputs[message["slot"]] = wire.unpack(fds[0], trusted=True, device=self.platform.device)
+        with self._through_the_gate():
+            self.bench.inputs[message["slot"]] = self._read(fds[0])
         return {}, ()
 
     def on_warm(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -323,7 +376,6 @@ class Harness:
         assert self.model is not None
         if compiled_by_dynamo():  # a watched call would be compiled anew
             return {"compiled": True}, ()
-        first, second = (wire.unpack(fd, trusted=True, device=self.platform.device) for fd in fds)
 
         def call(*inputs: Any) -> Any:
             assert self.model is not None
@@ -331,7 +383,9 @@ class Harness:
             with self.device.active():
                 return self.model(*adopted)
 
-        traced = trace(call, first, second, self.platform.synchronize)
+        with self._through_the_gate():
+            first, second = map(self._read, fds)
+            traced = trace(call, first, second, self.platform.synchronize)
         found = {"operators": list(traced.operators), "own_kernel": traced.own_kernel, "seconds": traced.seconds}
         return {"compiled": False, **found}, ()
 

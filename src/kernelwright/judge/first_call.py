@@ -1,0 +1,179 @@
+"""A call that compiles, beside others' timing: compiling needs no device, autotuning needs it alone, a call shares it.
+
+All three happen inside the first call of a compiled module. TorchDynamo says when it compiles
+(``torch._dynamo.callback``), every benchmark of TorchInductor's autotuning goes through one object
+(``torch._inductor.runtime.benchmarking.benchmarker``), and every kernel of Triton's own JIT is compiled by one method
+(``triton.runtime.JITFunction._do_compile``). Triton's hooks for that, ``knobs.runtime.jit_cache_hook`` and
+``jit_post_compile_hook``, are called by it too, but the second one not for a kernel that does not compile; so it is the
+method that is wrapped, and hooks stay whose they are. torch 2.9, 2.11 and 2.13 have the first two, Triton 3.5 to 3.9
+the third; tests/suites/test_gated_build.py looks whether what is installed has them. Where a Triton has not, its
+compiling shares the device.
+"""
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from kernelwright.judge.gate import Visitor
+
+LINGER_SECONDS = 0.2
+"""How long the device is kept after a benchmark: the next one usually follows at once, and whoever lets go in between
+stands behind everybody else again."""
+SHORT_SECONDS = 0.1
+"""What compiles for less than this (its kernel is in a cache) keeps the device: coming in again may take longer."""
+BENCHMARKS = ("benchmark_gpu", "benchmark_gpu_with_cuda_graph", "benchmark_cpu")
+"""The benchmarker's methods that run something."""
+TRITON_COMPILES = "_do_compile"
+
+
+class FirstCall:
+    """The gate around one call. ``with FirstCall(visitor, compiles=True): call(*inputs)``.
+
+    ``compiles``: TorchDynamo may be at work in it, which takes seconds to import. Triton is looked after wherever it
+    was imported before.
+    """
+
+    def __init__(self, visitor: Visitor, *, compiles: bool) -> None:
+        self._visitor = visitor
+        self._compiles = compiles
+        self._lock = threading.RLock()
+        self._compiling = 0
+        self._benchmarks = 0
+        self._timer: threading.Timer | None = None
+        self._jit: tuple[Any, Any] | None = None
+        """Triton's class of kernels, and its own way to compile one."""
+
+    def __enter__(self) -> None:
+        if self._compiles:
+            from torch._dynamo.callback import callback_handler
+            from torch._inductor.runtime.benchmarking import benchmarker
+
+            callback_handler.register_start_callback(self._dynamo_begins)
+            callback_handler.register_end_callback(self._dynamo_ends)
+            for name in BENCHMARKS:
+                if (method := getattr(benchmarker, name, None)) is not None:
+                    setattr(benchmarker, name, self._gated(method))
+        self._watch_triton()
+        try:
+            self._visitor.enter("shared")
+        except BaseException:
+            self._forget()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._forget()
+        with self._locked():
+            self._stop_timer()
+            self._visitor.leave_soon()
+
+    def _forget(self) -> None:
+        if self._compiles:
+            from torch._dynamo.callback import callback_handler
+            from torch._inductor.runtime.benchmarking import benchmarker
+
+            with suppress(ValueError):  # whoever resets TorchDynamo forgets them
+                callback_handler.remove_start_callback(self._dynamo_begins)
+                callback_handler.remove_end_callback(self._dynamo_ends)
+            for name in BENCHMARKS:
+                vars(benchmarker).pop(name, None)
+        if self._jit is not None:
+            kernel, compiles = self._jit
+            setattr(kernel, TRITON_COMPILES, compiles)
+            self._jit = None
+
+    def _watch_triton(self) -> None:
+        kernel = getattr(sys.modules.get("triton.runtime.jit"), "JITFunction", None)
+        compiles = getattr(kernel, TRITON_COMPILES, None)
+        if compiles is None:
+            return
+        self._jit = kernel, compiles
+
+        @functools.wraps(compiles)
+        def compile_outside(*args: Any, **kwargs: Any) -> Any:
+            self._compiling_begins()
+            try:
+                return compiles(*args, **kwargs)
+            finally:
+                self._compiling_ends()
+
+        setattr(kernel, TRITON_COMPILES, compile_outside)
+
+    def _dynamo_begins(self, args: Any) -> None:
+        if args.callback_trigger.name == "DYNAMO":  # others are about work on the device: CUDA graphs are recorded
+            self._compiling_begins()
+
+    def _dynamo_ends(self, args: Any) -> None:
+        if args.callback_trigger.name == "DYNAMO":
+            self._compiling_ends()
+
+    def _compiling_begins(self) -> None:
+        with self._locked():
+            self._compiling += 1
+            if self._visitor.holds == "shared":
+                self._later(SHORT_SECONDS)
+
+    def _compiling_ends(self) -> None:
+        with self._locked():
+            self._compiling -= 1
+            if not self._compiling and not self._benchmarks:
+                self._stop_timer()
+                self._visitor.share()
+
+    def _gated(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def benchmark(*args: Any, **kwargs: Any) -> Any:
+            with self._benchmarking():
+                return method(*args, **kwargs)
+
+        return benchmark
+
+    @contextmanager
+    def _benchmarking(self) -> Generator[None]:
+        """One benchmark calls another one, in the same thread; those of two threads follow each other."""
+        with self._locked():
+            self._stop_timer()
+            if self._visitor.holds != "alone":
+                self._visitor.leave()
+                self._visitor.enter("alone")
+            self._benchmarks += 1
+            try:
+                yield
+            finally:
+                self._benchmarks -= 1
+                self._later(LINGER_SECONDS)
+
+    def _later(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = threading.Timer(seconds, self._settle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _settle(self) -> None:
+        """No benchmark followed, or something still compiles."""
+        with self._lock:
+            if self._timer is None or threading.current_thread() is not self._timer:
+                return  # stopped, or followed by another one, while it waited for the lock
+            self._timer = None
+            if self._compiling:
+                self._visitor.leave()
+            else:
+                self._visitor.share()
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        """Whoever has the lock may be waiting before the gate: then waiting for the lock is that too."""
+        if not self._lock.acquire(blocking=False):
+            with self._visitor.patiently():
+                self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

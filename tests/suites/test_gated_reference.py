@@ -1,0 +1,78 @@
+"""The reference's process passes the gate itself, and only where it is about to use the device."""
+
+import os
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+import torch
+from suite_kit import RELU
+
+from kernelwright.judge import wire
+from kernelwright.judge.gate import DeviceGate
+from kernelwright.judge.reference.client import Reference
+from kernelwright.schema import Problem
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Reference, DeviceGate]]:
+    folder = tmp_path_factory.mktemp("gate")
+    gate = DeviceGate(folder)
+    reference = Reference("cpu", gate, str(folder))
+    problem = Problem(name="relu", format="kernelbench", source=RELU)
+    reference.open(problem, seed=1, cache=str(folder / "cache"), draw_bytes=1 << 30)
+    yield reference, gate
+    reference.close()
+
+
+def test_whoever_is_inside_is_answered(opened: tuple[Reference, DeviceGate]) -> None:
+    """It would else wait for the judge, which waits for it."""
+    reference, gate = opened
+    for enter in (gate.alone, gate.shared):
+        with enter():
+            _, fds = reference.request("plan", seed=1, kind="natural", timeout=60)
+            os.close(fds[0])
+            reference.ask("begin", timeout=60)
+
+
+def test_waiting_for_the_device_is_not_its_time(opened: tuple[Reference, DeviceGate]) -> None:
+    reference, gate = opened
+    inside, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with gate.alone():
+            inside.set()
+            done.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert inside.wait(60)
+    reference.ask("begin", timeout=60)  # needs no device: it is answered
+    assert reference.ask("accuracy", timeout=60)["accuracy"]
+    threading.Timer(1.5, done.set).start()
+    began = time.monotonic()
+    reply, fds = reference.request("draw", seed=77, kind="natural", timeout=1.0)
+    assert time.monotonic() - began >= 1.4, "it drew on a device that another one had alone"
+    assert reply["seconds"] < time.monotonic() - began - 1.0
+    os.close(fds[0])
+    holder.join()
+
+
+def test_what_is_unreadable_is_said_without_the_device(opened: tuple[Reference, DeviceGate], tmp_path: Path) -> None:
+    reference, gate = opened
+    done, said = threading.Event(), []
+    fd = wire.pack([torch.ones(2)])
+
+    def ask() -> None:
+        said.append(reference.ask("check", (fd,), seed=1, kind="natural", timeout=60))
+        done.set()
+
+    with gate.alone():
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert done.wait(60)
+    thread.join()
+    os.close(fd)
+    assert "broken" in said[0]
