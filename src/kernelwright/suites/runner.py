@@ -21,6 +21,8 @@ from kernelwright.suites.records import ProblemRecord, Sitting, SuiteResults
 from kernelwright.swarm.interrupts import uninterrupted
 
 POLL_SECONDS = 0.1
+TIMING_CORES = 2
+"""For the processes of the one candidate that is being timed, and of its reference."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,16 @@ class Work:
 
 def default_at_once(platform: str) -> int:
     """On the CPU, problems side by side would disturb each other; on a GPU a few keep it busy."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1 if platform == "cpu" else max(1, min(4, cores // 3))
+    return 1 if platform == "cpu" else max(1, min(4, _cores() // 3))
+
+
+def compile_threads(side_by_side: int) -> int:
+    """For each problem's compiler, such that whoever is timed meanwhile finds a core: launching kernels takes one."""
+    return max(1, (_cores() - TIMING_CORES) // side_by_side)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Runner:
@@ -120,7 +130,7 @@ class Runner:
         # building a baseline waits for the others' timing
         judge = judge.model_copy(update={"baseline_time_limit": judge.baseline_time_limit * side_by_side})
         self._started += 1
-        threads = max(1, (os.cpu_count() or 1) // side_by_side)
+        threads = compile_threads(side_by_side)
         folder = self._folder / str(self._started)
         self._children.append(Child(found, run, judge, folder, unsafe=self.work.unsafe, threads=threads))
         if len(self._children) > 1:
