@@ -1,5 +1,6 @@
 """A printed module is the module: same state, same results, for modules of many kinds."""
 
+import ast
 import copy
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from torch.utils import _pytree as pytree
 from kernelwright.authors import AuthorError
 from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.graph.printer import print_module
+from kernelwright.authors.graph.text import wrapped
 
 
 class Block(nn.Module):
@@ -317,3 +319,20 @@ def test_what_cannot_be_printed_is_one_line(module: nn.Module, inputs: tuple[Any
 
 
 BIG = torch.randn(1000)
+
+
+LINES = (
+    "difference = wide(self.layers[0].normalisation.bias) - (wide(self.layers[0].normalisation.running_mean) * factor)",
+    "quotient = (wide(self.layers[0].normalisation.weight) + torch.rsqrt(wide(self.layers[0].normalisation.variance)))",
+    'answer = torch.nn.functional.some_function(first_operand_of_it, "a, b", (second_operand, third), axis=1234)',
+    "answer = torch.nn.functional.some_function_with_a_long_name(first_operand_of_it_that_has_a_long_name_as_well)",
+    "pair = (torch.nn.functional.some_function(first_operand_of_it), torch.nn.functional.another_function(second_one))",
+    "answer = functions[torch.nn.functional.some_key_for_it](first_operand_of_it_with_a_long_name, second_operand_too)",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_broken_lines_mean_the_same(line: str) -> None:
+    broken = wrapped(line)
+    assert len(broken) > 1
+    assert ast.dump(ast.parse("\n".join(broken))) == ast.dump(ast.parse(line))

@@ -164,7 +164,7 @@ QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1""")
 
 
 def wrapped(line: str) -> list[str]:
-    """The statement on one line, or with the arguments of its last call below each other."""
+    """The statement on one line, or with what its last parentheses hold below each other."""
     if len(line) <= WIDTH - 8 or not line.endswith(")"):
         return [line]
     depth, cuts, opening = 0, [], -1
@@ -179,4 +179,6 @@ def wrapped(line: str) -> list[str]:
             break
     edges = [opening, *reversed(cuts), len(line) - 1]
     parts = [line[a + 1 : b].strip() for a, b in pairwise(edges)]
-    return [line[: opening + 1], *(f"    {part}," for part in parts if part), ")"]
+    called = opening > 0 and (line[opening - 1].isalnum() or line[opening - 1] in "_)]")
+    comma = "," * (called or len(cuts) > 0)  # parentheses around one value would make it a tuple
+    return [line[: opening + 1], *(f"    {part}{comma}" for part in parts if part), ")"]
