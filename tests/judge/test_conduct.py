@@ -50,6 +50,21 @@ def test_work_that_waits_for_somebody_to_look_is_found_at_the_hand_over():
     assert stopped.value.finding.rule == "deferred_work"
 
 
+def test_a_busy_machine_hides_no_work_at_the_hand_over():
+    """Others hold up the baseline's hand-over in every other look, and the candidate's as often."""
+    honest, cheat = Conduct(), Conduct()
+    for look in range(10):
+        disturbed = 12.0 * (look % 2)
+        for conduct, work in ((honest, 0.0), (cheat, 4.0)):
+            conduct.saw_block(10, 5.0, 0.2, 0.02)
+            held_up = 12.0 * ((look + 1) % 2)
+            conduct.saw_hand_over(4, mine=0.5 + work + held_up, baseline=0.5 + disturbed, per_call=0.1)
+    honest.judge()
+    with pytest.raises(Stopped) as stopped:
+        cheat.judge()
+    assert stopped.value.finding.rule == "deferred_work"
+
+
 def test_work_in_the_background_is_found():
     conduct = Conduct()
     conduct.saw_background(0.6, 1.0)

@@ -7,6 +7,7 @@ The stamps are taken inside the candidate's process, so they are worth what othe
 *background*  CPU time that the candidate's processes use while a baseline is being timed
 """
 
+import math
 from dataclasses import dataclass, field
 
 from kernelwright.judge.findings import stop
@@ -58,6 +59,10 @@ class Conduct:
     allowance: Allowance = Allowance()
     clock: list[float] = field(default_factory=list[float])
     hand_over: list[float] = field(default_factory=list[float])
+    fastest: tuple[float, float] = (math.inf, math.inf)
+    """Hand-overs of one output, the candidate's and a baseline's: what other work on the machine does not touch."""
+    allowed_at_least: float = 0.0
+    """For the fastest ones."""
     background_seconds: float = 0.0
     baseline_seconds: float = 0.0
 
@@ -70,13 +75,23 @@ class Conduct:
 
     def saw_hand_over(self, outputs: int, mine: float, baseline: float, per_call: float) -> None:
         """Milliseconds per output that was handed over, the candidate's and a baseline's; ``per_call`` as stamped."""
-        allowed = HAND_OVER_SHARE * per_call + HAND_OVER_NOISE * baseline + MESSAGE_MS / outputs
-        self.hand_over.append((mine - baseline) / allowed)
+        least = HAND_OVER_SHARE * per_call + MESSAGE_MS / outputs
+        self.hand_over.append((mine - baseline) / (least + HAND_OVER_NOISE * baseline))
+        self.fastest = min(self.fastest[0], mine), min(self.fastest[1], baseline)
+        self.allowed_at_least = max(self.allowed_at_least, least)
 
     def saw_background(self, cpu_seconds: float, wall_seconds: float) -> None:
         """CPU time the candidate used while a baseline's block took ``wall_seconds``."""
         self.background_seconds += cpu_seconds
         self.baseline_seconds += wall_seconds
+
+    @property
+    def _fastest_hand_over(self) -> float:
+        """A baseline that others hold up must not make room for a candidate that works then."""
+        if len(self.hand_over) < ENOUGH:
+            return 0.0
+        mine, baseline = self.fastest
+        return (mine - baseline) / (self.allowed_at_least + HAND_OVER_NOISE * baseline)
 
     def judge(self) -> None:
         """Raises ``Stopped`` when most of the evidence says that work was hidden."""
@@ -86,7 +101,7 @@ class Conduct:
                 "the time stamps of the calls leave out time that passed on the judge's clock: work was done outside "
                 "the timed calls, on another stream or thread, or the stamps were tampered with",
             )  # fmt: skip
-        if _mostly(self.hand_over) > 1.0:
+        if _mostly(self.hand_over) > 1.0 or self._fastest_hand_over > 1.0:
             raise stop(
                 Status.REJECTED, "deferred_work",
                 "handing over the outputs of timed calls takes much longer than it takes a baseline: the work is done "
