@@ -1,5 +1,6 @@
 # make demo    optimize three of the shipped examples on this machine's best device
-# make test    the whole test suite, with types, style and the order of imports
+# make test    the test suite, with types, style and the order of imports
+# make test-all   the same with the tests that take longest: some minutes more
 # make check   the quick part of it
 # make clean   remove the environment and everything that was generated
 #
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment system demo test check static clean
+.PHONY: help environment system demo test test-all check static clean
 
 help:
 	@sed -n '/^# /s/^# //p' Makefile
@@ -38,10 +39,13 @@ static: environment
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: static
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not thorough"
+
+test-all: static
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: static
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not cuda" --ignore=tests/hostile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not thorough and not cuda" --ignore=tests/hostile
 
 clean:
 	rm -rf $(VENV) build dist kernelwright-out .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

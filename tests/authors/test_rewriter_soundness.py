@@ -110,7 +110,7 @@ def norm(draw: Any, s: Sketch, x: Term) -> Term:
 STEPS = (elementwise, with_weight, with_weight, reduction, structure, convolution, window, norm)
 
 
-@settings(max_examples=90, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_rewritten_programs_compute_the_same(data: st.DataObject) -> None:
     torch.manual_seed(data.draw(st.integers(0, 10_000)))

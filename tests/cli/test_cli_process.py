@@ -84,6 +84,7 @@ def test_a_problem_that_does_not_run_is_one_line(files: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_run_that_is_interrupted_goes_on_where_it_was(
     files: Path, device_limits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ def as_many_threads_as_cores() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "sample",
-    [pytest.param(s, marks=[pytest.mark.slow] if s.slow else []) for s in honest()],
+    [pytest.param(s, marks=[pytest.mark.slow, pytest.mark.thorough] if s.slow else []) for s in honest()],
     ids=lambda s: s.name,
 )
 def test_honest_candidate_is_correct(sample: Sample, court: Court):

@@ -72,7 +72,7 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["isolated", "not isolated"])
+@pytest.fixture(params=["isolated", pytest.param("not isolated", marks=pytest.mark.thorough)])
 def sandbox(request, monkeypatch):
     chosen = choose() if request.param == "isolated" else NoSandbox()
     if request.param == "isolated" and not chosen.namespaces:

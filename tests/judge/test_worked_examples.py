@@ -87,7 +87,7 @@ def judged(request: pytest.FixtureRequest) -> Iterator[dict[Target, Future[Verdi
 
 
 @pytest.mark.parametrize(
-    "target", [Target.TORCH, Target.METAL, pytest.param(Target.CPP, marks=pytest.mark.slow),
+    "target", [Target.TORCH, Target.METAL, pytest.param(Target.CPP, marks=[pytest.mark.slow, pytest.mark.thorough]),
                pytest.param(Target.TRITON, marks=needs_triton)],
 )  # fmt: skip
 def test_an_example_that_runs_on_a_cpu_is_correct(

@@ -134,6 +134,7 @@ def test_killed_in_the_middle_and_resumed(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_killed_problem_leaves_the_device_to_the_others(folder: Path) -> None:
     checkout(folder / "kb", {"level1/2_ReLU.py": f"{RELU}# the second\n"})

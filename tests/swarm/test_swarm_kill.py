@@ -107,6 +107,7 @@ def attempts_on_disk(home: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_kill_9_costs_no_answer_that_had_arrived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with LoopbackProvider(lambda request: Reply(module_answer(request))) as provider:
         names = [provider.name("one"), provider.name("two")]
