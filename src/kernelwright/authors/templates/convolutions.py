@@ -4,7 +4,7 @@ Only where PyTorch's own is computed in tf32, which has no more significant bits
 tf32's, and elsewhere it turns such a candidate down.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -12,6 +12,7 @@ from kernelwright.authors.graph.expressions import expression
 from kernelwright.authors.graph.ir import Graph, Node, Symbol, TensorType, Type, attributes
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
+from kernelwright.authors.templates.placing import Add, with_prepared_calls
 
 FEWEST_FLOPS = 1 << 28
 FORMATS = {3: "torch.channels_last", 4: "torch.channels_last", 5: "torch.channels_last_3d"}
@@ -56,26 +57,16 @@ def _reads(out: tuple[int, ...], shape: tuple[int, ...], name: str) -> str | Non
 
 def place(graph: Graph, found: Sequence[Convolution]) -> tuple[Graph, str]:
     """The graph with calls in the convolutions' places, and the text of the functions that these call."""
-    inside = {convolution.after.result: k for k, convolution in enumerate(found)}
-    nodes: list[Node] = []
-    at: dict[int, int] = {}
 
-    def add(node: Node) -> int:
-        nodes.append(node)
-        return len(nodes) - 1
-
-    for position, node in enumerate(graph.nodes):
-        if position not in inside:
-            at[position] = add(Node(node.op, tuple(at[a] for a in node.args), node.attrs, node.type))
-            continue
-        convolution = found[inside[position]]
+    def call(number: int, add: Add, at: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:
+        convolution = found[number]
         x, weight, *bias = graph.nodes[convolution.node].args
         transposed = graph.nodes[convolution.node].attr["transposed"]
         filters = half_weight(add, at[weight], graph.nodes[weight].type, transposed=transposed)
         operands = (at[x], *filters, *(at[a] for a in bias), *(at[e] for e in convolution.after.operands))
-        name = f"convolution_{inside[position] + 1}"
-        at[position] = add(Node("call", operands, attributes(function=name), node.type))
-    placed = Graph(tuple(nodes), tuple(at[o] for o in graph.outputs)).pruned()
+        return f"convolution_{number + 1}", operands
+
+    placed = with_prepared_calls(graph, [convolution.after.result for convolution in found], call)
     return placed, _text(graph, found)
 
 

@@ -6,13 +6,14 @@ around cuDNN's. With many taps and channels cuDNN's own kernels make up for that
 estimated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, attributes
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions, functions
+from kernelwright.authors.templates.placing import Add, with_prepared_calls
 from kernelwright.authors.templates.pointwise import DEPTH, Block
 from kernelwright.authors.templates.rows import FILLS, power_of_two
 from kernelwright.authors.templates.windows import Three
@@ -172,24 +173,14 @@ def _reads(out: tuple[int, ...], shape: tuple[int, ...], name: str) -> str | Non
 
 def place(graph: Graph, found: Sequence[Direct]) -> tuple[Graph, str]:
     """The graph with calls in the convolutions' places, and the text of the functions that these call."""
-    inside = {one.after.result: k for k, one in enumerate(found)}
-    nodes: list[Node] = []
-    at: dict[int, int] = {}
 
-    def add(node: Node) -> int:
-        nodes.append(node)
-        return len(nodes) - 1
-
-    for position, node in enumerate(graph.nodes):
-        if position not in inside:
-            at[position] = add(Node(node.op, tuple(at[a] for a in node.args), node.attrs, node.type))
-            continue
-        one = found[inside[position]]
+    def call(number: int, add: Add, at: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:
+        one = found[number]
         x, weight, *bias = graph.nodes[one.node].args
         operands = (at[x], *_filters(add, at[weight], one), *(at[a] for a in (*bias, *one.after.operands)))
-        function = attributes(function=f"direct_{inside[position] + 1}")
-        at[position] = add(Node("call", operands, function, node.type))
-    placed = Graph(tuple(nodes), tuple(at[o] for o in graph.outputs)).pruned()
+        return f"direct_{number + 1}", operands
+
+    placed = with_prepared_calls(graph, [one.after.result for one in found], call)
     split, own = functions("split"), functions("direct")
     texts = [*(split[name] for name in ("unit_exponent", "power_of_two", "finite_size")), definitions("taps")]
     texts.append(own["taps_of_phase"])

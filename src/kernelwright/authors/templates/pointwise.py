@@ -6,13 +6,14 @@ in kernels of its own. With three products for one it costs no more than the mem
 and is then as exact as float32, whatever the reference is computed in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, attributes
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions, functions
+from kernelwright.authors.templates.placing import Add, with_prepared_calls
 from kernelwright.authors.templates.prologue import Prologue, prologue
 from kernelwright.authors.templates.rows import FILLS, power_of_two
 
@@ -149,26 +150,16 @@ def _reads_before(out: tuple[int, ...], shape: tuple[int, ...], name: str) -> st
 
 def place(graph: Graph, found: Sequence[Pointwise]) -> tuple[Graph, str]:
     """The graph with calls in the convolutions' places, and the text of the functions that these call."""
-    inside = {one.after.result: k for k, one in enumerate(found)}
-    nodes: list[Node] = []
-    at: dict[int, int] = {}
 
-    def add(node: Node) -> int:
-        nodes.append(node)
-        return len(nodes) - 1
-
-    for position, node in enumerate(graph.nodes):
-        if position not in inside:
-            at[position] = add(Node(node.op, tuple(at[a] for a in node.args), node.attrs, node.type))
-            continue
-        one = found[inside[position]]
+    def call(number: int, add: Add, at: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:
+        one = found[number]
         _, weight, *bias = graph.nodes[one.node].args
         filters = filter_parts(add, at[weight], (one.outputs, one.inputs), exact=one.exact)
         read = (one.before.source, *one.before.operands)
         operands = (*(at[r] for r in read), *filters, *(at[a] for a in (*bias, *one.after.operands)))
-        function = _name(one, inside[position] + 1)
-        at[position] = add(Node("call", operands, attributes(function=function), node.type))
-    placed = Graph(tuple(nodes), tuple(at[o] for o in graph.outputs)).pruned()
+        return _name(one, number + 1), operands
+
+    placed = with_prepared_calls(graph, [one.after.result for one in found], call)
     split, weights = functions("split"), functions("weights")
     texts = [*(split[name] for name in ("unit_exponent", "power_of_two", "finite_size")), *weights.values()]
     for number, one in enumerate(found, start=1):
