@@ -32,7 +32,7 @@ def test_whoever_is_inside_is_answered(opened: tuple[Reference, DeviceGate]) -> 
     reference, gate = opened
     for enter in (gate.alone, gate.shared):
         with enter():
-            _, fds = reference.request("plan", seed=1, kind="natural", timeout=60)
+            _, fds = reference.request("plan", seed=1, kind="natural", kept=1 << 20, timeout=60)
             os.close(fds[0])
             reference.ask("begin", timeout=60)
 

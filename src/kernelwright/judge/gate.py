@@ -22,6 +22,8 @@ from kernelwright.judge.files import anonymous_file
 LINGER_SECONDS = 0.05
 """How long a visitor that shared the device stays when it is done: its next use of it usually follows at once, and who
 lets go in between may wait until another one has timed a candidate."""
+SPARE_BYTES = 256 << 20
+"""Memory of the device that an allocator may keep unused, for its next tensors, when its process has left."""
 LONGEST_STAY = 1.0
 """Seconds after which nobody lingers any more: others may be waiting to be alone."""
 How = Literal["shared", "alone"]
@@ -40,6 +42,11 @@ class Gate(Protocol):
     @property
     def inside(self) -> bool:
         """Whether the calling thread has passed it."""
+        ...
+
+    @property
+    def in_company(self) -> bool:
+        """Whether others may be inside together with the calling thread."""
         ...
 
     def shared(self) -> AbstractContextManager[object]: ...
@@ -61,6 +68,10 @@ class OpenGate:
     @property
     def inside(self) -> bool:
         return True
+
+    @property
+    def in_company(self) -> bool:
+        return False
 
     @contextmanager
     def shared(self) -> Generator[None]:
@@ -243,6 +254,10 @@ class DeviceGate:
     @property
     def inside(self) -> bool:
         return self._visitor is not None
+
+    @property
+    def in_company(self) -> bool:
+        return self._visitor is not None and self._visitor.holds == "shared"
 
     @contextmanager
     def shared(self) -> Generator[None]:

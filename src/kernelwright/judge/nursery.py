@@ -117,6 +117,11 @@ class _Tail:
         return b"".join(list(self._parts)).decode(errors="replace")[-OUTPUT_BYTES:]
 
 
+def _lacks_memory(reply: dict[str, Any]) -> bool:
+    error = reply.get("error")
+    return isinstance(error, dict) and error.get("type") == "OutOfMemoryError"
+
+
 class Worker:
     """One candidate's process. Requests raise ``Stopped`` when it dies, hangs or breaks the protocol."""
 
@@ -175,13 +180,24 @@ class Worker:
         """Ask and wait. The reply may hold ``error``; descriptors that come back are the caller's to close."""
         gated_there = self._waiting is not None and op in GATED_THERE
         assert not (gated_there and self._gate.inside), "the process would wait for the judge, and the judge for it"
-        with contextlib.nullcontext() if gated_there or op in NEEDS_NO_DEVICE else self._gate.shared():
-            reply, out = self._request(op, fds, arguments)
-            seconds = reply.get("seconds")
-            if op in CALLS and isinstance(seconds, float):
-                if self._called:  # the first call compiles: that is no work of the device
-                    self._gate.used(min(max(0.0, seconds), self._last_wait))
-                self._called = True
+        if gated_there or op in NEEDS_NO_DEVICE:
+            return self._counted(op, fds, arguments)
+        with self._gate.shared():
+            reply, out = self._counted(op, fds, arguments)
+            in_company = self._gate.in_company
+        if in_company and _lacks_memory(reply):  # the memory may be with others
+            with self._gate.alone():
+                return self._counted(op, fds, arguments)
+        return reply, out
+
+    def _counted(self, op: str, fds: tuple[int, ...], arguments: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        """The request, and for how long the device worked for it."""
+        reply, out = self._request(op, fds, arguments)
+        seconds = reply.get("seconds")
+        if op in CALLS and isinstance(seconds, float):
+            if self._called:  # the first call compiles: that is no work of the device
+                self._gate.used(min(max(0.0, seconds), self._last_wait))
+            self._called = True
         return reply, out
 
     def _request(self, op: str, fds: tuple[int, ...], arguments: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:

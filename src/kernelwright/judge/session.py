@@ -363,9 +363,7 @@ class JudgeSession:
         self._reference.open(self.problem, seed=self._seed, cache=baseline_cache(), draw_bytes=DRAW_BYTES)
 
     def _plan_draw(self, seed: int, kind: str) -> DrawPlan:
-        facts, fds = self._reference.request("plan", seed=seed, kind=kind)
-        if facts["input_bytes"] > KEPT_INPUT_BYTES:
-            os.close(fds.pop())
+        facts, fds = self._reference.request("plan", seed=seed, kind=kind, kept=KEPT_INPUT_BYTES)
         return DrawPlan(seed, kind, facts, fds[0] if fds else None)
 
     def baselines(self) -> tuple[BaselineTiming, ...]:

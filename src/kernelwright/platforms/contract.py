@@ -66,8 +66,8 @@ class Platform(Protocol):
         """Overwrites the last-level cache. Queues the work; does not wait where the device has a queue."""
         ...
 
-    def reset_memory(self) -> None:
-        """Gives cached, unused memory back to the system."""
+    def reset_memory(self, at_least: int = 0) -> None:
+        """Gives cached, unused memory back to the system, where it is ``at_least`` so many bytes."""
         ...
 
     def memory_available(self) -> int:

@@ -89,9 +89,10 @@ class CpuPlatform:
             self._flush_buffer = torch.empty(size // 4, dtype=torch.int32)
         self._flush_buffer.fill_(1)
 
-    def reset_memory(self) -> None:
+    def reset_memory(self, at_least: int = 0) -> None:
         """Frees the flush buffer; the allocator keeps nothing else back that it can name."""
-        self._flush_buffer = None
+        if not at_least:
+            self._flush_buffer = None
 
     def memory_available(self) -> int:
         return memory_available()

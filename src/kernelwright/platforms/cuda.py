@@ -134,12 +134,14 @@ class CudaPlatform:
         with self.callers_stream():
             self._flush_buffer.zero_()
 
-    def reset_memory(self) -> None:
+    def reset_memory(self, at_least: int = 0) -> None:
         """Drops the flush buffer and PyTorch's cached blocks."""
         import torch
 
-        self._flush_buffer = None
-        if torch.cuda.is_initialized():
+        if not torch.cuda.is_initialized():
+            return
+        if torch.cuda.memory_reserved() - torch.cuda.memory_allocated() >= at_least:
+            self._flush_buffer = None
             torch.cuda.empty_cache()
 
     def memory_available(self) -> int:

@@ -92,11 +92,12 @@ class MpsPlatform:
             self._flush_buffer = torch.empty(2 * _ASSUMED_CACHE // 4, dtype=torch.int32, device=self.device)
         self._flush_buffer.zero_()
 
-    def reset_memory(self) -> None:
+    def reset_memory(self, at_least: int = 0) -> None:
         import torch
 
-        self._flush_buffer = None
-        torch.mps.empty_cache()
+        if torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory() >= at_least:
+            self._flush_buffer = None
+            torch.mps.empty_cache()
 
     def memory_available(self) -> int:
         """What Metal recommends to use at most, less what this process holds in tensors."""

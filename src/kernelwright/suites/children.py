@@ -47,6 +47,8 @@ class Child:
         (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
         command = [sys.executable, "-m", PROGRAM, str(folder / "job.json"), str(os.getpid())]
         environment = {"TORCHINDUCTOR_COMPILE_THREADS": str(threads)} | os.environ
+        if run.platform != "cpu":  # there the number of threads is part of what is timed
+            environment = {"OMP_NUM_THREADS": str(threads)} | environment
         with (folder / "log").open("wb") as log:  # a session of its own: Ctrl-C comes to the parent alone
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True

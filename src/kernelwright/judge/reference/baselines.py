@@ -96,7 +96,10 @@ def build(
     device: str,
     first_call: AbstractContextManager[object] | None = None,
 ) -> Call:
-    """Build and call once, inside ``first_call``, so that compilation is over. Raises ``BaselineError`` (one line)."""
+    """Build and call once, inside ``first_call``, so that compilation is over.
+
+    Raises ``BaselineError`` (one line), and ``torch.OutOfMemoryError`` as it comes: there may be room another time.
+    """
     if name not in BUILDERS:
         raise BaselineError(f"no baseline {name!r}: there are {', '.join(BUILDERS)}")
     try:
@@ -104,7 +107,7 @@ def build(
             call = BUILDERS[name](model, inputs, device)
             with first_call or nullcontext():
                 call(*inputs)
-    except BaselineError:
+    except (BaselineError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # a compiler's failure is a result to record, whatever it is
         text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")

@@ -30,8 +30,12 @@ class ReferenceFailed(RuntimeError):
         """The process is gone or does not answer: it must be replaced."""
 
 
-GATED_THERE = frozenset({"open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build"})
-"""Requests that take long without the device: the process itself passes the gate for the rest of them."""
+SHARED_THROUGHOUT = frozenset({"try", "relations", "labels", "operators", "stress_kinds", "costs"})
+"""Requests that use the device from their beginning to their end."""
+GATED_THERE = SHARED_THROUGHOUT | {
+    "open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build",
+}  # fmt: skip
+"""Requests for which the process itself passes the gate: most take long without the device, all may lack memory."""
 NEEDS_NO_DEVICE = frozenset({"begin", "accuracy", "device", "built"})
 NEEDS_IT_ALONE = frozenset({"limits"})
 """Requests that measure the device."""

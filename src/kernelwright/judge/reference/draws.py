@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
@@ -95,7 +94,10 @@ def to_float64(value: Any, device: str) -> Any:
 
 
 class Draws:
-    """Makes draws on demand and keeps the recent ones, up to ``budget`` bytes.
+    """Makes draws on demand and keeps the first ones, up to ``budget`` bytes, and the last one.
+
+    Every candidate asks for all of them in the same order: of what does not fit, the recent ones would be gone before
+    each is asked for again.
 
     ``gate``: the one to pass before the device is used, asked for each time.
     """
@@ -118,19 +120,18 @@ class Draws:
         """Ways to a yardstick that failed once, with the reason: they are not tried again."""
         self.relations: dict[str, Relation] = {}
         """What the problem keeps, by the kind of the draws that are made with it."""
-        self._kept: OrderedDict[tuple[int, str], Draw] = OrderedDict()
+        self._kept: dict[tuple[int, str], Draw] = {}
 
     def get(self, seed: int, kind: str) -> Draw:
         """The draw under ``seed``; raises whatever the reference raises on it."""
         key = (seed, kind)
         if key in self._kept:
-            self._kept.move_to_end(key)
             return self._kept[key]
         with self._gate().shared():
             draw = self._new(seed, kind)
         self._kept[key] = draw
         while len(self._kept) > 1 and sum(d.bytes for d in self._kept.values()) > self.budget:
-            self._kept.popitem(last=False)[1].close()
+            self._kept.pop([*self._kept][-2]).close()
         return draw
 
     def _new(self, seed: int, kind: str) -> Draw:
@@ -270,6 +271,8 @@ class Draws:
                 moved = self._run(inputs, seed, place, torch.float64, moved=True) if conditioned else None
                 return Answers(right, moved, name)
             except Exception as error:  # the reference is anybody's code
+                if isinstance(error, torch.OutOfMemoryError) and self._gate().in_company:
+                    raise  # others have the memory: no reason to do with less, or to take the CPU
                 self.impossible_ways[name] = one_line(error)
                 self.platform.reset_memory()
         reason = next(iter(self.impossible_ways.values()), "no float64 on this device")

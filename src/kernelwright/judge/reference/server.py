@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -24,9 +24,10 @@ from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.degenerate import problem_labels
 from kernelwright.judge.files import seal
 from kernelwright.judge.first_call import FirstCall
-from kernelwright.judge.gate import DeviceGate, Gate, OpenGate, WaitingTime, gate_at
+from kernelwright.judge.gate import SPARE_BYTES, DeviceGate, Gate, OpenGate, WaitingTime, gate_at
 from kernelwright.judge.limits import ProblemCosts, measure_costs
 from kernelwright.judge.reference import baselines
+from kernelwright.judge.reference.client import SHARED_THROUGHOUT
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
 from kernelwright.judge.reference.relations import MOVED
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
@@ -70,7 +71,7 @@ class Server:
                 return
             self.gate = self.closed if message["gated"] else OpenGate()
             try:
-                reply, out = getattr(self, "on_" + message["op"])(message, fds)
+                reply, out = self._gated(message, fds) if message["gated"] else self._handled(message, fds)
             except Exception as error:  # the problem's own code may raise anything
                 reply, out = {"error": one_line(error), "traceback": traceback.format_exc(limit=-8)[-8000:]}, ()
             for fd in fds:
@@ -79,10 +80,36 @@ class Server:
             for fd in out:
                 os.close(fd)
 
+    def _handled(self, message: dict[str, Any], fds: list[int]) -> Reply:
+        return getattr(self, "on_" + message["op"])(message, fds)
+
+    def _gated(self, message: dict[str, Any], fds: list[int]) -> Reply:
+        """Beside others; where these leave too little memory, once more without them.
+
+        What is cached is given back afterwards: several processes that keep their peaks would fill any device.
+        """
+        try:
+            with self.gate.shared() if message["op"] in SHARED_THROUGHOUT else nullcontext():
+                return self._handled(message, fds)
+        except torch.OutOfMemoryError:
+            pass  # only here is what the failed try held let go of
+        finally:
+            self._give_back()
+        try:
+            with self.gate.alone():
+                return self._handled(message, fds)
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if "platform" in self.__dict__:
+            self.platform.reset_memory(at_least=SPARE_BYTES)
+
     def on_open(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Load the problem, build the reference, make its constant weights vary. Replaces the problem before."""
         self.platform = platforms.get(message["platform"])
-        self.closed = gate_at(message["gate"], journal=False, waiting=self.waiting)
+        if isinstance(self.closed, OpenGate):  # a second problem comes through the same one, perhaps from inside
+            self.closed = gate_at(message["gate"], journal=False, waiting=self.waiting)
         self.gate = self.closed if message["gated"] else OpenGate()
         self._forget()
         payload = os.pread(fds[0], os.fstat(fds[0]).st_size, 0)
@@ -127,7 +154,7 @@ class Server:
         return {}, (fd,)
 
     def on_plan(self, message: dict[str, Any], _fds: list[int]) -> Reply:
-        """Make one draw for the first time: its inputs, and what the judge has to know about it."""
+        """Make one draw for the first time: what the judge has to know, and the inputs, up to ``kept`` bytes."""
         draw = self.draws.get(message["seed"], message["kind"])
         floating = [
             [k, leaf.numel()]
@@ -145,7 +172,7 @@ class Server:
         }
         with self.gate.shared():
             facts["any_finite"] = _any_finite(draw.eager)
-        return facts, (os.dup(draw.file(self.gate)),)
+        return facts, () if facts["input_bytes"] > message["kept"] else (os.dup(draw.file(self.gate)),)
 
     def on_try(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Run the reference on one draw and say what it can be held against; nothing is handed over."""
@@ -307,7 +334,7 @@ class Server:
 
     @contextmanager
     def _first_call(self, *, compiles: bool) -> Generator[FirstCall | None]:
-        if not isinstance(self.gate, DeviceGate):
+        if not isinstance(self.gate, DeviceGate) or self.gate.inside:
             yield None
             return
         with closing(self.gate.visitor()) as visitor:

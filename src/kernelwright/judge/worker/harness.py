@@ -7,10 +7,10 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -19,7 +19,7 @@ from kernelwright.judge import wire
 from kernelwright.judge.channel import Channel, ChannelClosed
 from kernelwright.judge.dispatched import place, tensors
 from kernelwright.judge.first_call import FirstCall
-from kernelwright.judge.gate import Visitor, WaitingTime
+from kernelwright.judge.gate import SPARE_BYTES, Visitor, WaitingTime
 from kernelwright.judge.layout import overlaps
 from kernelwright.judge.worker import built
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs, tensor_bytes
@@ -27,6 +27,7 @@ from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
 from kernelwright.problems.structure import flatten, map_leaves, unflatten
 
+T = TypeVar("T")
 MAX_TEXT = 20_000
 MAX_CAUSES = 4
 MAX_ARTIFACT = 400_000
@@ -177,15 +178,30 @@ class Harness:
         self.visitor = Visitor(room, turnstile, WaitingTime(waiting))
         return {}, ()
 
-    @contextmanager
-    def _through_the_gate(self) -> Generator[None]:
-        """Inside, the device may be used; what compiles there lets others have it alone."""
+    def _on_the_device(self, work: Callable[[], T]) -> T:
+        """``work`` inside the gate, beside others; where these leave too little memory, once more without them.
+
+        What compiles there lets others have the device alone. What is cached is given back afterwards.
+        """
         if self.visitor is None:
-            yield
-            return
+            return self._sparing(work)
         compiles = self.names_compile or "torch._dynamo" in sys.modules
-        with FirstCall(self.visitor, compiles=compiles):
-            yield
+        try:
+            with FirstCall(self.visitor, compiles=compiles):
+                return self._sparing(work)
+        except torch.OutOfMemoryError:
+            pass  # only here is what the failed try held let go of
+        self.visitor.enter("alone")
+        try:
+            return self._sparing(work)
+        finally:
+            self.visitor.leave()
+
+    def _sparing(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            self.platform.reset_memory(at_least=SPARE_BYTES)
 
     @property
     def _waited(self) -> float:
@@ -247,19 +263,20 @@ class Harness:
             model.eval()
             how = load_weights(model, given["weights"])
         waited = self._waited
-        with self._through_the_gate():
-            with self.device.active():
-                self.model = model.to(self.device.name)
-            self.platform.synchronize()
+        self._on_the_device(lambda: self._settle(model))
         return {"seconds": time.perf_counter() - began - (self._waited - waited), "weights": how}, ()
+
+    def _settle(self, model: torch.nn.Module) -> None:
+        with self.device.active():
+            self.model = model.to(self.device.name)
+        self.platform.synchronize()
 
     def on_run(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """One call on one draw; outputs and, where asked, the inputs as the call left them.
 
         With ``reuse`` the values are written into the very tensors of the call before.
         """
-        with self._through_the_gate():
-            return self._run(message, self._read(fds[0]))
+        return self._on_the_device(lambda: self._run(message, self._read(fds[0])))
 
     def on_room(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Memory on the CPU for ``bytes`` of outputs, so that nobody waits for it while the device is held."""
@@ -315,13 +332,12 @@ class Harness:
 
     def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Outputs of an earlier call that were kept: later calls must not have touched them."""
-        with self._through_the_gate():
-            return {}, (wire.pack({"outputs": self.kept_outputs, "inputs": None}, room=self.room),)
+        kept = {"outputs": self.kept_outputs, "inputs": None}
+        return {}, (self._on_the_device(lambda: wire.pack(kept, room=self.room)),)
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Keep an input set for timed blocks."""
-        with self._through_the_gate():
-            self.bench.inputs[message["slot"]] = self._read(fds[0])
+        self.bench.inputs[message["slot"]] = self._on_the_device(lambda: self._read(fds[0]))
         return {}, ()
 
     def on_warm(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -371,7 +387,7 @@ class Harness:
 
     def on_trace(self, _message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Where the outputs come from, on two draws: PyTorch's operators, or a kernel of the candidate's own."""
-        from kernelwright.judge.worker.provenance import trace
+        from kernelwright.judge.worker.provenance import Traced, trace
 
         assert self.model is not None
         if compiled_by_dynamo():  # a watched call would be compiled anew
@@ -383,9 +399,11 @@ class Harness:
             with self.device.active():
                 return self.model(*adopted)
 
-        with self._through_the_gate():
+        def traced_call() -> Traced:
             first, second = map(self._read, fds)
-            traced = trace(call, first, second, self.platform.synchronize)
+            return trace(call, first, second, self.platform.synchronize)
+
+        traced = self._on_the_device(traced_call)
         found = {"operators": list(traced.operators), "own_kernel": traced.own_kernel, "seconds": traced.seconds}
         return {"compiled": False, **found}, ()
 
