@@ -117,7 +117,7 @@ def kit(monkeypatch):
 
 
 def run(kit: profiler.Kit, source: str, sandbox=None, **more) -> alone.Finished:
-    _, fds = kit.reference.request("draw", seed=kit.draw.seed, kind=kit.draw.kind)
+    fds = [kit.reference.draw(kit.draw.seed, kit.draw.kind)[0]]
     order = alone.Order(source, "candidate_x", kit.seed, "cpu", "none", 2)
     sandbox = sandbox or kit.sandbox
     try:

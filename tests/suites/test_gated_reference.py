@@ -53,7 +53,7 @@ def test_waiting_for_the_device_is_not_its_time(opened: tuple[Reference, DeviceG
     assert reference.ask("accuracy", timeout=60)["accuracy"]
     threading.Timer(1.5, done.set).start()
     began = time.monotonic()
-    reply, fds = reference.request("draw", seed=77, kind="natural", timeout=1.0)
+    reply, fds = reference.request("draw", seed=77, kind="natural", lend=False, timeout=1.0)
     assert time.monotonic() - began >= 1.4, "it drew on a device that another one had alone"
     assert reply["seconds"] < time.monotonic() - began - 1.0
     os.close(fds[0])
@@ -66,7 +66,7 @@ def test_what_is_unreadable_is_said_without_the_device(opened: tuple[Reference, 
     fd = wire.pack([torch.ones(2)])
 
     def ask() -> None:
-        said.append(reference.ask("check", (fd,), seed=1, kind="natural", timeout=60))
+        said.append(reference.ask("check", (fd,), seed=1, kind="natural", lent=False, timeout=60))
         done.set()
 
     with gate.alone():
@@ -76,3 +76,56 @@ def test_what_is_unreadable_is_said_without_the_device(opened: tuple[Reference, 
     thread.join()
     os.close(fd)
     assert "broken" in said[0]
+
+
+HUNGRY = """\
+import torch
+
+calls = []
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        calls.append(1)
+        if len(calls) == CALL:
+            raise torch.OutOfMemoryError("others have it")
+        return torch.relu(x)
+
+
+def get_inputs():
+    return [torch.rand(16, 16) - 0.5]
+
+
+def get_init_inputs():
+    return []
+"""
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_who_lacks_memory_beside_others_tries_again_alone(tmp_path: Path, call: int) -> None:
+    """For eager's answer, and in float64: nobody makes do with another yardstick because others have the memory."""
+    gate = DeviceGate(tmp_path)
+    reference = Reference("cpu", gate, str(tmp_path))
+    # the run in float64 is one of a copy: its count goes no further
+    source = HUNGRY.replace("CALL", str(call))
+    reference.open(
+        Problem(name="hungry", format="kernelbench", source=source),
+        seed=1,
+        cache=str(tmp_path / "cache"),
+        draw_bytes=1 << 20,
+    )
+    answers: list[dict[str, object]] = []
+
+    def plan() -> None:
+        reply, fds = reference.request("plan", seed=1, kind="natural", kept=1 << 20, timeout=60)
+        os.close(fds[0])
+        answers.append(reply)
+
+    asking = threading.Thread(target=plan)
+    with gate.shared():
+        asking.start()
+        time.sleep(1.0)
+        assert not answers, "it did not wait until it was alone"
+    asking.join(60)
+    reference.close()
+    assert answers[0]["yardstick"] == "float64"

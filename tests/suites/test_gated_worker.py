@@ -49,6 +49,15 @@ class ModelNew(torch.nn.Module):
             os._exit(1)
         return self.call(x)
 """
+# Lacks memory in the first call.
+HUNGRY = RELU.replace("class Model", "class ModelNew").replace(
+    "        return",
+    """\
+        self.calls = getattr(self, "calls", 0) + 1
+        if self.calls == 1:
+            raise torch.OutOfMemoryError("others have it")
+        return""",
+)
 # Says which of the gate's files it has open.
 LOOKS = RELU.replace("class Model", "class ModelNew").replace(
     "        return",
@@ -85,7 +94,7 @@ def run(worker: Worker, *values: float) -> dict[str, Any]:
     inputs = wire.pack((torch.tensor(values),), trusted=True)
     try:
         return worker.ask(
-            "run", (inputs,), seed=1, return_inputs=False, reuse=False, keep=False, change=None, watch=None
+            "run", (inputs,), seed=1, return_inputs=False, reuse=False, keep=False, lend=False, change=None, watch=None
         )
     finally:
         os.close(inputs)
@@ -95,7 +104,7 @@ def outputs_of_a_run(worker: Worker, *values: float) -> tuple[torch.Tensor, int]
     """And the number of the file that they came in."""
     inputs = wire.pack((torch.tensor(values),), trusted=True)
     reply, [fd] = worker.request(
-        "run", (inputs,), seed=1, return_inputs=False, reuse=False, keep=False, change=None, watch=None
+        "run", (inputs,), seed=1, return_inputs=False, reuse=False, keep=False, lend=False, change=None, watch=None
     )
     assert "error" not in reply
     found = wire.unpack(fd)["outputs"], os.fstat(fd).st_ino
@@ -110,6 +119,27 @@ def until_it_says(worker: Worker, word: str) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"it never said {word!r}")
+
+
+@pytest.mark.parametrize("passes_itself", [True, False])
+def test_who_lacks_memory_beside_others_tries_again_alone(
+    nursery: tuple[Nursery, DeviceGate], passes_itself: bool
+) -> None:
+    """Whether the process passes the gate itself, or the judge does for it."""
+    made = nursery[0].spawn(memory_limit=4 << 30, process_limit=256, time_limit=120.0)
+    if passes_itself:
+        made.hand_gate()
+    made.ask("load", source=HUNGRY, name="hungry", seed=1)
+    construction = wire.pack({"args": (), "kwargs": {}, "weights": {}}, trusted=True)
+    assert "error" not in made.ask("construct", (construction,), seed=1)
+    os.close(construction)
+    with ThreadPoolExecutor() as pool:
+        with nursery[1].shared():
+            answer = pool.submit(run, made, -1.0, 2.0)
+            time.sleep(1.0)
+            assert not answer.done(), "it did not wait until it was alone"
+        assert "error" not in answer.result(60)
+    made.close()
 
 
 def test_others_have_the_device_alone_while_it_compiles(nursery: tuple[Nursery, DeviceGate], worker: Worker) -> None:

@@ -113,12 +113,15 @@ class Correctness:
     def _one(self, draw: DrawPlan, *, first: bool, look_at_inputs: bool, reuse: bool) -> None:
         fd = self._call(draw, look_at_inputs=look_at_inputs, reuse=reuse, keep=first)
         try:
-            check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind, remember=first)
+            check = self._check("check", fd, seed=draw.seed, kind=draw.kind, remember=first)
         finally:
             os.close(fd)
         _raise_for(check, self.precision, METAMORPHIC.get(draw.kind))
         if check.get("changed_inputs"):
             raise stop(Status.REJECTED, "input_mutation", f"{check['changed_inputs']}; the reference leaves it alone")
+
+    def _check(self, op: str, fd: int, **arguments: Any) -> dict[str, Any]:
+        return self.reference.ask(op, (fd,), lent=self.worker.lends, **arguments)
 
     def _accuracy(self) -> Accuracy | None:
         accuracy = Accuracy.model_validate(self.reference.ask("accuracy")["accuracy"])
@@ -157,11 +160,11 @@ class Correctness:
 
     def _inputs(self, draw: DrawPlan) -> int:
         """The file with a draw's inputs; the caller closes it."""
-        if draw.inputs_fd is not None:
+        if draw.inputs_fd is not None and not self.worker.lends:
             return os.dup(draw.inputs_fd)
-        made, fds = self.reference.request("draw", seed=draw.seed, kind=draw.kind)
-        self.checked.reference_seconds += made["seconds"]
-        return fds[0]
+        fd, seconds = self.reference.draw(draw.seed, draw.kind, lend=self.worker.lends)
+        self.checked.reference_seconds += seconds
+        return fd
 
     def _one_element_changed(self, draw: DrawPlan) -> None:
         """A draw that was seen, with one element changed: an answer remembered by a checksum is then wrong."""
@@ -170,7 +173,7 @@ class Correctness:
             return
         fd = self._call(draw, look_at_inputs=False, reuse=True, change=change)
         try:
-            check = self.reference.ask("check_timed", (fd,), seed=draw.seed, change=change, at=None)
+            check = self._check("check_timed", fd, seed=draw.seed, change=change, at=None)
             self.checked.reference_seconds += check.get("seconds", 0.0)
         finally:
             os.close(fd)
@@ -178,11 +181,11 @@ class Correctness:
 
     def _first_outputs_again(self) -> None:
         """The first call's outputs, handed over once more: later calls must not have written into them."""
-        _, out = self._ask("forward", "again")
+        _, out = self._ask("forward", "again", lend=self.worker.lends)
         if len(out) != 1:
             raise stop(Status.REJECTED, "protocol", "the candidate's process handed over no outputs")
         try:
-            same = self.reference.ask("check_repeat", (out[0],)).get("same")
+            same = self._check("check_repeat", out[0]).get("same")
         finally:
             os.close(out[0])
         if not same:
@@ -205,7 +208,7 @@ class Correctness:
             self._make_room(draw, look_at_inputs=look_at_inputs)
             report, out = self._ask(
                 "forward", "run", (inputs_fd,), seed=draw.seed, return_inputs=look_at_inputs, reuse=reuse, keep=keep,
-                change=change, watch=self.metal.request() if self.metal else None,
+                change=change, lend=self.worker.lends, watch=self.metal.request() if self.metal else None,
             )  # fmt: skip
         finally:
             os.close(inputs_fd)
@@ -222,7 +225,7 @@ class Correctness:
     def _make_room(self, draw: DrawPlan, *, look_at_inputs: bool) -> None:
         """Have memory taken for large outputs of a device before it is used."""
         expected = draw.facts["output_bytes"] + (draw.facts["input_bytes"] if look_at_inputs else 0)
-        if self.reference.device_type != "cpu" and LARGE_BYTES < expected <= MOST_BYTES:
+        if self.reference.device_type != "cpu" and not self.worker.lends and LARGE_BYTES < expected <= MOST_BYTES:
             self._ask("forward", "room", bytes=expected)
 
     def _look_at_tensors(self, report: dict[str, Any], draw: DrawPlan) -> None:
@@ -264,9 +267,9 @@ class Correctness:
         """The same inputs at other addresses, after other values were seen: the answer must be the same."""
         fd = self._call(draw, look_at_inputs=False)
         try:
-            if self.reference.ask("check_repeat", (fd,)).get("same"):
+            if self._check("check_repeat", fd).get("same"):
                 return
-            check = self.reference.ask("check", (fd,), seed=draw.seed, kind=draw.kind)
+            check = self._check("check", fd, seed=draw.seed, kind=draw.kind)
         finally:
             os.close(fd)
         failure = check.get("broken") or check["failures"].get(self.precision.value)

@@ -53,6 +53,10 @@ class Gate(Protocol):
 
     def alone(self) -> AbstractContextManager[object]: ...
 
+    def waiting(self) -> AbstractContextManager[object]:
+        """What passes inside is time before the gate."""
+        ...
+
     def used(self, seconds: float) -> None:
         """The device has worked for the caller for this long, until now."""
         ...
@@ -80,6 +84,9 @@ class OpenGate:
     @contextmanager
     def alone(self) -> Generator[None]:
         yield
+
+    def waiting(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def used(self, seconds: float) -> None: ...
 
@@ -307,6 +314,14 @@ class DeviceGate:
             yield
         finally:
             self._inside.visitor = None
+
+    @contextmanager
+    def waiting(self) -> Generator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waited += time.monotonic() - began
 
     def _enter(self, visitor: Visitor, how: How) -> None:
         visitor.belong_here()

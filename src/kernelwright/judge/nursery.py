@@ -135,6 +135,8 @@ class Worker:
         self._called = False
         self._waiting: WaitingTime | None = None
         """How long the process waits before the gate, where it was handed it."""
+        self.lends = False
+        """Whether tensors stay on the device between this process and the reference's."""
         self.builds: KeptBuilds | None = None
         """What earlier processes of the same candidate compiled, where it is vouched for."""
         self.extend(START_SECONDS)

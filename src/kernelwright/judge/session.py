@@ -9,6 +9,8 @@ import os
 import secrets
 import time
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ from kernelwright.judge.findings import Stopped, stop
 from kernelwright.judge.gate import gate_at
 from kernelwright.judge.interpreter import NOTE, interpreted
 from kernelwright.judge.isolation import NoSandbox, choose
+from kernelwright.judge.lending import can_lend
+from kernelwright.judge.memory import Memory, Ticket, wanted
 from kernelwright.judge.metal import watch_for
 from kernelwright.judge.nursery import Nursery, Worker
 from kernelwright.judge.origin import Origin, origin
@@ -96,6 +100,10 @@ class JudgeSession:
         self._limits: DeviceLimits | None = None
         self._reference_operators: tuple[str, ...] | None = None
         self._other_size: DrawPlan | None = None
+        self._ticket: Ticket | None = None
+        """For memory of a device that others use too."""
+        self._lends: bool | None = None
+        """Whether tensors stay on the device between the reference and those who are vouched for; ``None``: untried."""
         self._remembered = Remembered()
         self._machine_key = ""
 
@@ -139,7 +147,7 @@ class JudgeSession:
                 with self._spent.on("timing"):
                     timing, speedup = self._time(candidate, worker, baselines)
                 limits = self._hold_against_limits(timing)
-            came_from = origin(candidate, worker, self._two_draws, self._operators())
+            came_from = origin(candidate, worker, partial(self._two_draws, lend=worker.lends), self._operators())
             checked.candidate_seconds += came_from.seconds
             if self._other_size is not None and "uses_torch_compile" not in came_from.labels and not interpret:
                 worker.extend(OTHER_SIZE_SECONDS)
@@ -249,6 +257,9 @@ class JudgeSession:
                 except Stopped:
                     worker.close()
                     raise
+            if self._lends is None:
+                self._lends = can_lend(worker, self._reference)
+            worker.lends = self._lends
         return worker
 
     def _time(
@@ -294,17 +305,17 @@ class JudgeSession:
             )  # fmt: skip
         return limits.limits(costs, device, ms.median)
 
-    def _two_draws(self) -> tuple[int, int]:
+    def _two_draws(self, *, lend: bool) -> tuple[int, int]:
         """Files with the inputs of two natural draws (the first one twice, where there is no other)."""
         natural = [draw for draw in self.plan if draw.kind == NATURAL]
         first, second = natural[0], natural[min(1, len(natural) - 1)]
-        return self._inputs_of(first), self._inputs_of(second)
+        return self._inputs_of(first, lend=lend), self._inputs_of(second, lend=lend, beside=True)
 
-    def _inputs_of(self, draw: DrawPlan) -> int:
+    def _inputs_of(self, draw: DrawPlan, *, lend: bool, beside: bool = False) -> int:
         """A new descriptor of a draw's inputs."""
-        if draw.inputs_fd is not None:
+        if draw.inputs_fd is not None and not lend:
             return os.dup(draw.inputs_fd)
-        return self._reference.request("draw", seed=draw.seed, kind=draw.kind)[1][0]
+        return self._reference.draw(draw.seed, draw.kind, lend=lend, beside=beside)[0]
 
     # --- what is done once for the problem ----------------------------------------------------------------------------
 
@@ -318,6 +329,7 @@ class JudgeSession:
         self._nursery = self._nursery or Nursery(self._sandbox, self.platform.name, self._gate)
         self._open_reference()
         self.device = DeviceFacts.model_validate(self._reference.ask("device")["facts"])
+        self._take_memory(self.device.memory_bytes)
         plan = [self._plan_draw(self._seed + 1, NATURAL)]
         large = plan[0].facts["input_bytes"] > LARGE_INPUT_BYTES
         natural = min(self.settings.natural_draws, 2) if large else self.settings.natural_draws
@@ -338,6 +350,15 @@ class JudgeSession:
         _, fds = self._reference.request("construction")
         self._construction_fd = fds[0]
         self.plan = tuple(plan)
+
+    def _take_memory(self, total: int) -> None:
+        """Where others use the device too: wait until the memory for this problem is free."""
+        if self.settings.gate is None or self.platform.name != "cuda":
+            return
+        sizes = self._reference.ask("sizes", seed=self._seed + 1)
+        with self._gate.waiting():
+            memory = Memory(Path(self.settings.gate), total)
+            self._ticket = memory.take(wanted(sizes["inputs"], sizes["outputs"], sizes["peak"]))
 
     def _stress_kinds(self, draw: DrawPlan) -> tuple[str, ...]:
         """By the operators of the reference; every basic kind where they cannot be watched."""
@@ -473,6 +494,8 @@ class JudgeSession:
         if self._nursery is not None:
             self._nursery.close()
         self._reference.close()
+        if self._ticket is not None:
+            self._ticket.close()
         if self.settings.gate is not None:
             self._spent.write(self.settings.gate)
 

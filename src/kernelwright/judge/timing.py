@@ -70,8 +70,11 @@ class Subject(Protocol):
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]: ...
 
-    def outputs(self, calls: Sequence[int]) -> tuple[bool, int]:
-        """Outputs of timed calls in one file (the caller closes it), and whether they are plain tensors."""
+    def outputs(self, calls: Sequence[int], *, lend: bool) -> tuple[bool, int]:
+        """Outputs of timed calls in one file (the caller closes it), and whether they are plain tensors.
+
+        ``lend``: the file says where they lie on the device.
+        """
         ...
 
 
@@ -85,8 +88,8 @@ class BaselineSubject:
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         return self._reference.ask(op, subject=self.name, **arguments)
 
-    def outputs(self, calls: Sequence[int]) -> tuple[bool, int]:
-        _, fds = self._reference.request("outputs", calls=list(calls))
+    def outputs(self, calls: Sequence[int], *, lend: bool) -> tuple[bool, int]:
+        _, fds = self._reference.request("outputs", calls=list(calls), lend=lend)
         return True, fds[0]
 
 
@@ -105,8 +108,8 @@ class CandidateSubject:
             raise from_error(reply["error"], "timing", self._candidate.source, self.worker.printed())
         return reply
 
-    def outputs(self, calls: Sequence[int]) -> tuple[bool, int]:
-        reply, fds = self.worker.request("outputs", calls=list(calls))
+    def outputs(self, calls: Sequence[int], *, lend: bool) -> tuple[bool, int]:
+        reply, fds = self.worker.request("outputs", calls=list(calls), lend=lend)
         if len(fds) != 1:
             for fd in fds:
                 os.close(fd)
@@ -184,11 +187,11 @@ class Stopwatch:
     def give_inputs(self, worker: Worker) -> None:
         """Store the same input sets in the candidate's process, after it was imported and built."""
         for slot, draw in enumerate(self.plan):
-            _, fds = self.reference.request("draw", seed=draw.seed, kind=draw.kind)
+            fd, _ = self.reference.draw(draw.seed, draw.kind, lend=worker.lends)
             try:
-                worker.ask("store", (fds[0],), slot=slot)
+                worker.ask("store", (fd,), slot=slot)
             finally:
-                os.close(fds[0])
+                os.close(fd)
 
     def measure(self, baselines: Sequence[str], budget: float, candidate: CandidateSubject | None = None) -> Samples:
         """Rounds of one block for each subject until the ratios are tight, or ``budget`` (seconds) or rounds are spent.
@@ -277,7 +280,8 @@ class Stopwatch:
             conduct.saw_background(watched.cpu_seconds() - before, outside / 1e3)
         block = _read_block(reply, calls, outside)
         if look and block.kept:
-            block = self._look(subject, block, slots, changes, samples)
+            lend = candidate is not None and candidate.worker.lends
+            block = self._look(subject, block, slots, changes, samples, lend=lend)
         subject.ask("clear")
         return block
 
@@ -288,18 +292,22 @@ class Stopwatch:
         slots: Sequence[int],
         changes: Sequence[dict[str, Any] | None],
         samples: Samples,
+        *,
+        lend: bool,
     ) -> Block:
         """Have outputs of random timed calls handed over, on the judge's clock; compare one of the candidate's."""
         most = max(1, min(HANDED_OVER, HANDED_OVER_BYTES // max(1, self.plan[0].facts["output_bytes"])))
         chosen = self._random.sample(block.kept, min(most, len(block.kept)))
         start = time.monotonic()
-        plain, fd = subject.outputs(chosen)
+        plain, fd = subject.outputs(chosen, lend=lend)
         took = (time.monotonic() - start) * 1e3
         try:
             if isinstance(subject, CandidateSubject):
                 at = self._random.randrange(len(chosen))
                 draw = self.plan[slots[chosen[at]]]
-                check = self.reference.ask("check_timed", (fd,), seed=draw.seed, change=changes[chosen[at]], at=at)
+                check = self.reference.ask(
+                    "check_timed", (fd,), seed=draw.seed, change=changes[chosen[at]], at=at, lent=lend
+                )
                 failure = (
                     {"text": check["broken"]} if check.get("broken") else check["failures"].get(self.precision.value)
                 )

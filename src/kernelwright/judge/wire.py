@@ -5,6 +5,9 @@ the file before memory is taken, contents copied with ``pread`` (a mapped file t
 with SIGBUS). Python objects beyond plain values travel only from the judge to a
 worker, never back (``trusted=True``); so do files that are mapped where they are read (``mapped=True``).
 
+Where the judge vouches for a candidate, tensors on a GPU need not leave it: the file then says where they lie, and the
+reader copies them from there (``lend``). The reader must allow that (``lender``): no stranger may point at memory.
+
 Layout: 8 bytes ``KWTENSOR``, 8 bytes little-endian header length, the header, then each tensor's bytes at its offset.
 A file that is made before its content is known (``Room``) has a header of fixed length, filled up with spaces.
 """
@@ -19,7 +22,8 @@ import os
 import pickle
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -33,6 +37,8 @@ _CHUNK = 1 << 30
 LARGE_BYTES = 64 << 20
 """From here on it is worth while to read a tensor by several threads, or to make room for it beforehand."""
 _THREADS = 4
+TRIED = 1000
+"""Elements of the tensor that is lent to find out whether it can be."""
 ROOM_HEADER = 64 << 10
 """Bytes before the first tensor in a file that was made before its content."""
 
@@ -44,6 +50,21 @@ _DTYPES: dict[str, torch.dtype] = {
         torch.float8_e4m3fn, torch.float8_e5m2,
     )
 }  # fmt: skip
+
+
+class Lender(Protocol):
+    """How memory of a device is lent between processes, see ``platforms/cuda_sharing.py``."""
+
+    def lend(self, tensor: torch.Tensor) -> tuple[bytes, int]: ...
+
+    def borrowed(self, handle: bytes, offset: int, nbytes: int) -> AbstractContextManager[torch.Tensor]: ...
+
+
+class Lent(NamedTuple):
+    """A file that says where tensors lie, and those tensors: whoever lends keeps them until they were read."""
+
+    fd: int
+    tensors: tuple[torch.Tensor, ...]
 
 
 class WireError(ValueError):
@@ -135,8 +156,7 @@ class _Writer:
         flat = tensor.detach()
         if flat.layout is not torch.strided:
             return {"x": f"tensor with layout {flat.layout}"}
-        flat = flat.resolve_conj().resolve_neg()
-        flat = flat.cpu() if self.room is None else self._in(self.room, flat)
+        flat = self._placed(flat.resolve_conj().resolve_neg())
         order = None if flat.is_contiguous() else _dense_order(flat)
         dense = flat.permute(order) if order else flat.contiguous()
         nbytes = dense.numel() * dense.element_size()
@@ -151,6 +171,10 @@ class _Writer:
         self.offset += -(-nbytes // ALIGN) * ALIGN
         return {"t": len(self.tensors) - 1}
 
+    def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Where the bytes are to be read from."""
+        return tensor.cpu() if self.room is None else self._in(self.room, tensor)
+
     def _in(self, room: Room, tensor: torch.Tensor) -> torch.Tensor:
         """A copy of it in the room, in the order of the caller's stream; where that is full, on the CPU."""
         dense = torch.empty_like(tensor, device="meta")  # its strides are those of a copy
@@ -160,6 +184,17 @@ class _Writer:
             return tensor.cpu()
         place = place if order is None else place.permute(_inverse(order))
         return place.copy_(tensor)
+
+
+class _LendingWriter(_Writer):
+    """Leaves tensors where they are, or with ``copies`` copies them there, in the order of the caller's stream."""
+
+    def __init__(self, trusted: bool, *, copies: bool):
+        super().__init__(trusted)
+        self.copies = copies
+
+    def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.clone() if self.copies else tensor
 
 
 def _inverse(order: Sequence[int]) -> list[int]:
@@ -204,6 +239,23 @@ def pack(value: Any, *, trusted: bool = False, name: str = "tensors", room: Room
     return fd
 
 
+def lend(value: Any, lender: Lender, *, trusted: bool = False, copies: bool = False) -> Lent:
+    """A file that says where the tensors in ``value`` lie; all of them on ``lender``'s device.
+
+    ``copies``: what is lent are copies, made in the order of the current stream, which the caller waits for before it
+    hands the file on. Raises ``SharingError`` where the device's memory cannot be lent.
+    """
+    writer = _LendingWriter(trusted, copies=copies)
+    tree = writer.encode(value if trusted else plain(value))
+    for tensor, record in zip(writer.tensors, writer.records, strict=True):
+        handle, begin = lender.lend(tensor) if tensor.numel() else (b"", 0)
+        record["lent"] = [handle.hex(), begin]
+    header = json.dumps({"tree": tree, "tensors": writer.records}).encode()
+    fd = anonymous_file("lent")
+    write_all(fd, MAGIC + len(header).to_bytes(8, "little") + header, 0)
+    return Lent(fd, tuple(writer.tensors))
+
+
 def _read_into(fd: int, view: memoryview, offset: int) -> None:
     """Large ones by several threads: most of the time goes into memory that is touched for the first time."""
     if len(view) <= LARGE_BYTES:
@@ -232,8 +284,8 @@ def _int(value: Any, what: str, high: int = 1 << 62) -> int:
 
 
 class _Reader:
-    def __init__(self, fd: int, trusted: bool, mapped: bool, device: str):
-        self.fd, self.trusted, self.mapped, self.device = fd, trusted, mapped, device
+    def __init__(self, fd: int, trusted: bool, mapped: bool, device: str, lender: Lender | None):
+        self.fd, self.trusted, self.mapped, self.device, self.lender = fd, trusted, mapped, device, lender
         size = os.fstat(fd).st_size
         head = os.pread(fd, 16, 0)
         if len(head) != 16 or head[:8] != MAGIC:
@@ -261,15 +313,19 @@ class _Reader:
             dtype = _DTYPES[record["dtype"]]
             shape = [_int(n, "dimension") for n in record["shape"]]
             offset, nbytes = _int(record["offset"], "offset"), _int(record["nbytes"], "length")
-            order = record["order"]
+            order, lent = record["order"], record.get("lent")
         except (KeyError, TypeError) as error:
             raise WireError(f"unreadable tensor record: {error}") from None
         count = 1
         for n in shape:
             count *= n
-        if len(shape) > 64 or nbytes != count * dtype.itemsize or self.start + offset + nbytes > self.size:
+        beyond = lent is None and self.start + offset + nbytes > self.size
+        if len(shape) > 64 or nbytes != count * dtype.itemsize or beyond:
             raise WireError(f"tensor {i} does not fit its file")
-        tensor = self._content(shape, dtype, self.start + offset)
+        if lent is None:
+            tensor = self._content(shape, dtype, self.start + offset)
+        else:
+            tensor = self._borrowed(shape, dtype, nbytes, lent)
         if order is not None:
             if not isinstance(order, list) or sorted(order) != list(range(len(shape))):
                 raise WireError(f"tensor {i} has an impossible layout")
@@ -285,6 +341,15 @@ class _Reader:
         begin = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
         part = mmap.mmap(self.fd, offset + count - begin, access=mmap.ACCESS_COPY, offset=begin)
         return _tensor_over(part, offset - begin, shape, dtype)
+
+    def _borrowed(self, shape: list[int], dtype: torch.dtype, nbytes: int, lent: Any) -> torch.Tensor:
+        if self.lender is None:
+            raise WireError("it points at memory of a device")
+        if not nbytes:
+            return torch.empty(shape, dtype=dtype)
+        handle, begin = lent
+        with self.lender.borrowed(bytes.fromhex(handle), _int(begin, "offset"), nbytes) as source:
+            return source.clone().view(dtype).reshape(shape)
 
     def decode(self, node: Any, depth: int = 0) -> Any:
         if depth > 64 or not isinstance(node, dict) or len(node) != 1:
@@ -321,13 +386,17 @@ class Foreign:
         return f"<{self.type_name}>"
 
 
-def unpack(fd: int, *, trusted: bool = False, mapped: bool = False, device: str = "cpu") -> Any:
+def unpack(
+    fd: int, *, trusted: bool = False, mapped: bool = False, device: str = "cpu", lender: Lender | None = None
+) -> Any:
     """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else.
+
+    ``lender``: what ``lend`` wrote can be read too, for whoever wrote it may be believed.
 
     ``mapped``: a tensor lies in the file until it is on its device, and is read while it is copied; what is written to
     one that stays on the CPU is seen by this process only. For sealed files of the judge.
     """
-    reader = _Reader(fd, trusted, mapped, device)
+    reader = _Reader(fd, trusted, mapped, device, lender)
     try:
         return reader.decode(reader.tree)
     except (ValueError, TypeError, OverflowError, RuntimeError, pickle.UnpicklingError) as error:

@@ -128,11 +128,11 @@ class _Profiler:
             raise stop(Status.GENERATION_FAILED, "no_model_new", "after import the module has no ModelNew")
         self._ask("construct", (self._kit.construction_fd,), seed=seed)
         drawn = self._kit.draw
-        _, fds = self._kit.reference.request("draw", seed=drawn.seed, kind=drawn.kind)
+        fd, _ = self._kit.reference.draw(drawn.seed, drawn.kind)
         try:
-            self._ask("store", (fds[0],), slot=0)
+            self._ask("store", (fd,), slot=0)
         finally:
-            os.close(fds[0])
+            os.close(fd)
 
     def _timed(self) -> "tuple[_Timed, Counts]":
         """Calls without a profiler: the judge's clock around them, the device's stamps, what the process used."""
@@ -221,14 +221,14 @@ class _Profiler:
             source=self._candidate.source, name=self._name, seed=kit.seed, platform=kit.platform,
             range=RANGES.get(kit.platform, "none"), calls=calls, trace=trace,
         )  # fmt: skip
-        _, fds = kit.reference.request("draw", seed=kit.draw.seed, kind=kit.draw.kind)
+        fd, _ = kit.reference.draw(kit.draw.seed, kit.draw.kind)
         try:
             return alone.run(
-                order, (kit.construction_fd, fds[0]), kit.sandbox, directory, tool=tool, environment=environment,
+                order, (kit.construction_fd, fd), kit.sandbox, directory, tool=tool, environment=environment,
                 seconds=seconds,
             )  # fmt: skip
         finally:
-            os.close(fds[0])
+            os.close(fd)
 
     # --- on the judge's side ------------------------------------------------------------------------------------------
 

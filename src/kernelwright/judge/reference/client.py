@@ -30,7 +30,7 @@ class ReferenceFailed(RuntimeError):
         """The process is gone or does not answer: it must be replaced."""
 
 
-SHARED_THROUGHOUT = frozenset({"try", "relations", "labels", "operators", "stress_kinds", "costs"})
+SHARED_THROUGHOUT = frozenset({"sizes", "try", "relations", "labels", "operators", "stress_kinds", "costs"})
 """Requests that use the device from their beginning to their end."""
 GATED_THERE = SHARED_THROUGHOUT | {
     "open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build",
@@ -117,6 +117,15 @@ class Reference:
     def ask(self, op: str, fds: tuple[int, ...] = (), *, timeout: float = 600.0, **arguments: Any) -> dict[str, Any]:
         """A request whose answer carries no descriptors."""
         return self.request(op, fds, timeout=timeout, **arguments)[0]
+
+    def draw(self, seed: int, kind: str, *, lend: bool = False, beside: bool = False) -> tuple[int, float]:
+        """A file with the inputs of a draw (the caller closes it), and the seconds that it took to make it again.
+
+        ``lend``: the file says where they lie on the device. Whoever it is for has read them before the next request,
+        or, where that is for a draw ``beside`` this one, before the one after.
+        """
+        made, fds = self.request("draw", seed=seed, kind=kind, lend=lend, beside=beside)
+        return fds[0], made["seconds"]
 
     def open(
         self, problem: Problem, *, seed: int, cache: str, draw_bytes: int, timeout: float = 600.0

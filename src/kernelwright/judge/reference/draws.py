@@ -27,6 +27,8 @@ from kernelwright.problems.structure import flatten, map_leaves, unflatten
 NATURAL = "natural"
 CHANGED = "natural, one element changed"
 SMALL_BYTES = 64 << 20
+KEPT_CONDITIONED_BYTES = 256 << 20
+"""Outputs up to this size keep the conditioned ones too: draws that are moved need no run for them."""
 _HOST_YARDSTICK_BYTES = 4 << 30
 
 
@@ -61,8 +63,9 @@ class Draw:
 
     @property
     def bytes(self) -> int:
-        """Memory held: inputs twice (here and in the file), outputs in their own precision and twice in float64."""
-        return 2 * tensor_bytes(self.inputs) + 5 * tensor_bytes(self.eager)
+        """Memory held: inputs, in the file too where there is one, and outputs in their own precision and float64."""
+        inputs = (1 if self._fd is None else 2) * tensor_bytes(self.inputs)
+        return inputs + tensor_bytes([self.eager, self.answers.right, self.answers.conditioned])
 
     def close(self) -> None:
         if self._fd is not None:
@@ -142,6 +145,15 @@ class Draws:
         if kind == FEWER_ROWS:
             return self._with_fewer_rows(seed)
         return self._make(self._inputs(seed, kind), seed, kind)
+
+    def sizes(self, seed: int) -> dict[str, int]:
+        """Bytes of a natural draw's inputs, of eager's outputs, and of both and all in between at their peak."""
+        inputs = self.problem.draw(seed, self.platform.device)
+        torch.cuda.reset_peak_memory_stats()
+        with torch.no_grad():
+            outputs = self.model(*inputs)
+        peak = torch.cuda.max_memory_allocated()
+        return {"inputs": tensor_bytes(inputs), "outputs": tensor_bytes(wire.plain(outputs)), "peak": peak}
 
     def clear(self) -> None:
         """Forget every draw."""
@@ -237,6 +249,8 @@ class Draws:
             if kind == TIES and yardstick.leaps:  # these inputs are exact, and so are the ties among them
                 answers = answers._replace(conditioned=None)
                 yardstick = Yardstick(eager, answers.right, draw=kind, stress=stressed)
+        if kind != NATURAL or tensor_bytes(eager) > KEPT_CONDITIONED_BYTES:
+            answers = answers._replace(conditioned=None)
         self.platform.synchronize()
         seconds = time.perf_counter() - began
         return Draw(inputs, eager, yardstick, answers.kind, aliases, overlapping, after, seconds, answers)

@@ -32,6 +32,7 @@ from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equ
 from kernelwright.judge.reference.relations import MOVED
 from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.provenance import operators
+from kernelwright.platforms import cuda_sharing
 from kernelwright.problems.stress_plan import stress_kinds
 from kernelwright.problems.structure import flatten
 from kernelwright.problems.weights import randomise_constants
@@ -62,6 +63,8 @@ class Server:
         self.record = AccuracyRecord()
         self.calls: dict[str, baselines.Call] = {}
         self.first_answer: Any = None
+        self.lent: tuple[torch.Tensor, ...] = ()
+        """What a candidate was lent last: it reads it before the judge asks for anything else."""
 
     def serve(self) -> None:
         while True:
@@ -174,6 +177,10 @@ class Server:
             facts["any_finite"] = _any_finite(draw.eager)
         return facts, () if facts["input_bytes"] > message["kept"] else (os.dup(draw.file(self.gate)),)
 
+    def on_sizes(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """Bytes of inputs and outputs, and the most that the device held during one call; nothing is kept."""
+        return self.draws.sizes(message["seed"]), ()
+
     def on_try(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """Run the reference on one draw and say what it can be held against; nothing is handed over."""
         draw = self.draws.get(message["seed"], NATURAL)
@@ -184,18 +191,45 @@ class Server:
         began, waited = time.perf_counter(), self.gate.waited
         draw = self.draws.get(message["seed"], message["kind"])
         seconds = time.perf_counter() - began - (self.gate.waited - waited)
-        return {"seconds": seconds}, (os.dup(draw.file(self.gate)),)
+        if not message["lend"]:
+            return {"seconds": seconds}, (os.dup(draw.file(self.gate)),)
+        lent = wire.lend(draw.inputs, cuda_sharing, trusted=True)
+        self.lent = (*self.lent, *lent.tensors) if message["beside"] else lent.tensors
+        return {"seconds": seconds}, (lent.fd,)
+
+    def on_lend(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
+        """A tensor to try it with."""
+        lent = wire.lend(torch.arange(wire.TRIED, device=self.platform.device), cuda_sharing, copies=True)
+        self.platform.synchronize()
+        self.lent = lent.tensors
+        return {}, (lent.fd,)
+
+    def on_borrow(self, _message: dict[str, Any], fds: list[int]) -> Reply:
+        """Whether what a candidate lent can be read."""
+        found = wire.unpack(fds[0], device=self.platform.device, lender=cuda_sharing)
+        return {"same": bool((found.cpu() == torch.arange(wire.TRIED)).all())}, ()
+
+    def _answered(self, message: dict[str, Any], fd: int) -> Any:
+        """What a candidate handed over. Raises ``WireError``.
+
+        A file is read without the device, and its tensors are on the CPU then; what was lent is copied on the device.
+        """
+        if not message["lent"]:
+            return wire.unpack(fd)
+        with self.gate.shared():
+            return wire.unpack(fd, device=self.platform.device, lender=cuda_sharing)
 
     def on_begin(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         """A new candidate: forget what was recorded for the last one."""
         self.record = AccuracyRecord()
         self.first_answer = None
+        self.lent = ()
         return {}, ()
 
     def on_check(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Hold a candidate's outputs (untrusted bytes) against one draw, add the result to the record."""
         try:
-            answer = wire.unpack(fds[0])
+            answer = self._answered(message, fds[0])
             found = [answer["outputs"], answer["inputs"]]
         except (wire.WireError, KeyError, TypeError) as error:
             return {"broken": f"{error}"}, ()
@@ -240,7 +274,7 @@ class Server:
     def on_check_timed(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Outputs of a call whose inputs had one element changed; ``at`` picks one of several in the file."""
         try:
-            outputs = wire.unpack(fds[0])
+            outputs = self._answered(message, fds[0])
             outputs = outputs["outputs"] if message["at"] is None else outputs[message["at"]]
         except (wire.WireError, KeyError, TypeError, IndexError) as error:
             return {"broken": f"{error}"}, ()
@@ -263,10 +297,10 @@ class Server:
         draw = self.draws.changed(seed, change)  # nothing is refused without the whole yardstick
         return _compare(draw, outputs)[1] | {"seconds": seconds + draw.seconds}, ()
 
-    def on_check_repeat(self, _message: dict[str, Any], fds: list[int]) -> Reply:
+    def on_check_repeat(self, message: dict[str, Any], fds: list[int]) -> Reply:
         """Whether the same inputs, given a second time, brought bitwise the same outputs."""
         try:
-            outputs = wire.unpack(fds[0])["outputs"]
+            outputs = self._answered(message, fds[0])["outputs"]
         except (wire.WireError, KeyError, TypeError) as error:
             return {"broken": f"{error}"}, ()
         with self.gate.shared():
@@ -365,7 +399,13 @@ class Server:
 
     def on_outputs(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         """The same hand-over that a candidate makes: what it costs here is what it may cost there."""
-        return {}, (wire.pack(self.bench.outputs(message["calls"])),)
+        outputs = self.bench.outputs(message["calls"])
+        if not message["lend"]:
+            return {}, (wire.pack(outputs),)
+        with self.platform.callers_stream():
+            lent = wire.lend(outputs, cuda_sharing, copies=True)
+        self.platform.synchronize()
+        return {}, (lent.fd,)
 
     def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> Reply:
         self.bench.clear()

@@ -25,6 +25,7 @@ from kernelwright.judge.worker import built
 from kernelwright.judge.worker.bench import Bench, change_element, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.device import Device, PlatformDevice, StandInDevice
+from kernelwright.platforms import cuda_sharing
 from kernelwright.problems.structure import flatten, map_leaves, unflatten
 
 T = TypeVar("T")
@@ -150,6 +151,8 @@ class Harness:
         """Passes the gate, where this process was handed it; else the judge passes it around requests."""
         self.names_compile = False
         self.room: wire.Room | None = None
+        self.lent: tuple[torch.Tensor, ...] = ()
+        """What the judge was lent last: it reads it before it asks for anything else."""
 
     def serve(self) -> None:
         while True:
@@ -158,6 +161,7 @@ class Harness:
             except ChannelClosed:
                 return
             handler = getattr(self, "on_" + message["op"])
+            self.lent = ()
             try:
                 reply, out = handler(message, fds)
             except BaseException as error:  # SystemExit and KeyboardInterrupt of a candidate are answers too
@@ -168,6 +172,14 @@ class Harness:
             self.channel.send(reply, out)
             for fd in out:
                 os.close(fd)
+
+    def on_lend(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """A tensor to try it with."""
+        return {}, (self._handed_over(torch.arange(wire.TRIED, device=self.platform.device), lend=True),)
+
+    def on_borrow(self, _message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Whether what the reference lent can be read."""
+        return {"same": bool((self._read(fds[0]).cpu() == torch.arange(wire.TRIED)).all())}, ()
 
     def on_hello(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         return {}, ()
@@ -292,7 +304,18 @@ class Harness:
     def _read(self, fd: int) -> Any:
         """Inputs from the judge's file, on the platform's device."""
         device = self.platform.device
-        return wire.unpack(fd, trusted=True, mapped=device != "cpu", device=device)
+        lender = cuda_sharing if self.platform.name == "cuda" else None
+        return wire.unpack(fd, trusted=True, mapped=device != "cpu", device=device, lender=lender)
+
+    def _handed_over(self, value: Any, *, lend: bool) -> int:
+        """A file with tensors for the judge; with ``lend`` one that says where copies of them lie on the device."""
+        with self.platform.callers_stream():  # as the caller's next operator would read them: no wait for other streams
+            if not lend:
+                return wire.pack(value, room=self.room)
+            lent = wire.lend(value, cuda_sharing, copies=True)
+        self.lent = lent.tensors
+        self.platform.synchronize()
+        return lent.fd
 
     def _run(self, message: dict[str, Any], values: Any) -> tuple[dict[str, Any], tuple[int, ...]]:
         change_element(values, message["change"])
@@ -309,8 +332,7 @@ class Harness:
             self.kept_outputs = outputs
         found = describe_tensors(outputs, inputs, self.device)
         answer: dict[str, Any] = {"outputs": outputs, "inputs": inputs if message["return_inputs"] else None}
-        with self.platform.callers_stream():  # as the caller's next operator would read them: no wait for other streams
-            fd = wire.pack(answer, room=self.room)
+        fd = self._handed_over(answer, lend=message["lend"])
         began = time.perf_counter()
         self.platform.synchronize()
         seconds += time.perf_counter() - began
@@ -330,10 +352,10 @@ class Harness:
         self.platform.stall()
         return write_over(old, values)
 
-    def on_again(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
+    def on_again(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Outputs of an earlier call that were kept: later calls must not have touched them."""
         kept = {"outputs": self.kept_outputs, "inputs": None}
-        return {}, (self._on_the_device(lambda: wire.pack(kept, room=self.room)),)
+        return {}, (self._on_the_device(lambda: self._handed_over(kept, lend=message["lend"])),)
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         """Keep an input set for timed blocks."""
@@ -360,7 +382,8 @@ class Harness:
 
     def on_outputs(self, message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         outputs = self.bench.outputs(message["calls"])
-        return {"tensors": describe_tensors(outputs, None, self.device)}, (wire.pack(outputs),)
+        found = describe_tensors(outputs, None, self.device)
+        return {"tensors": found}, (self._handed_over(outputs, lend=True) if message["lend"] else wire.pack(outputs),)
 
     def on_clear(self, _message: dict[str, Any], _fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
         self.bench.clear()

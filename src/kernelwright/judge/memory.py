@@ -1,0 +1,109 @@
+"""Memory of a device that several judges share: each says how much its problem will take, and waits until that is free.
+
+What a problem takes is estimated from one call of its reference. Who is refused memory all the same tries again alone
+(``reference/server.py``, ``worker/harness.py``): the estimate need not be right, only mostly so.
+"""
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+SHARE = 0.9
+"""Of the device's memory, for all problems together: contexts and kernels take some too."""
+POLL_SECONDS = 0.2
+PATIENCE = 60.0
+"""Seconds after which nobody who came later goes first any more, however little they want."""
+
+
+def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
+    """Bytes that judging takes, mostly. ``peak_bytes``: of one call of the reference, inputs and outputs included.
+
+    Inputs are held by the reference and the candidate, once for a draw and twice for timing; outputs in their own
+    precision by both and in float64 by the reference; and one process or the other makes a call in float64, or replays
+    a CUDA graph with memory of its own.
+    """
+    return 5 * input_bytes + 5 * output_bytes + 5 * peak_bytes // 2
+
+
+class Ticket:
+    """So many bytes, until it is closed or its process ends."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Memory:
+    """The tickets of one device, as files in the gate's folder: each is locked for as long as its holder lives."""
+
+    def __init__(self, folder: Path, total: int) -> None:
+        """``total``: bytes of the device."""
+        self._folder = folder / "memory"
+        self._total = int(SHARE * total)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, nbytes: int) -> Ticket:
+        """Wait until there is so much, or nobody else has any."""
+        nbytes = min(nbytes, self._total)
+        began = round(time.monotonic(), 6)  # as the name of the file has it
+        waiting = self._new(f"waiting-{began:.6f}")
+        try:
+            while True:
+                with self._mutex():
+                    if self._free(nbytes, began):
+                        return self._new(f"taken-{nbytes}")
+                time.sleep(POLL_SECONDS)
+        finally:
+            waiting.close()
+
+    def _free(self, nbytes: int, began: float) -> bool:
+        now = time.monotonic()
+        older = (float(name.split("-")[1]) for name in self._held("waiting"))
+        if any(since < began and now - since > PATIENCE for since in older):
+            return False
+        taken = [int(name.split("-")[1]) for name in self._held("taken")]
+        return not taken or sum(taken) + nbytes <= self._total
+
+    def _held(self, kind: str) -> list[str]:
+        """Names of the files of that kind whose holders live; the others are removed."""
+        found: list[str] = []
+        for path in self._folder.glob(f"{kind}-*"):
+            try:
+                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:  # closed meanwhile
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+            except BlockingIOError:
+                found.append(path.name)
+            finally:
+                os.close(fd)
+        return found
+
+    def _new(self, name: str) -> Ticket:
+        """Locked before it can be seen: an unlocked one is taken for that of a process that has ended."""
+        path = self._folder / f"{name}-{os.getpid()}"
+        fd, partial = tempfile.mkstemp(prefix="partial-", dir=self._folder)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        Path(partial).rename(path)
+        return Ticket(path, fd)
+
+    @contextmanager
+    def _mutex(self) -> Generator[None]:
+        fd = os.open(self._folder / "mutex", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
