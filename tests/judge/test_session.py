@@ -215,3 +215,18 @@ def test_what_happens_where_inputs_are_equal_is_not_excused_by_moving_them():
         right, wrong = judge(session, candidate), judge(session, candidate.replace(">=", ">"))
     assert right.status is Status.CORRECT, right.feedback
     assert wrong.status is not Status.CORRECT
+
+
+VIEW = PROBLEM.replace(
+    'y = self.norm(self.linear(x)) * ids.unsqueeze(1)\n        return {"y": y, "best": y.argmax(1)}',
+    "return self.norm(self.linear(x)) * ids.unsqueeze(1), x.transpose(0, 1)",
+)
+
+
+def test_an_output_that_is_a_view_of_an_input_may_change_with_it():
+    """Where the reference's is one too: the judge itself writes over inputs that it gave before."""
+    assert "transpose" in VIEW
+    candidate = VIEW.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
+    with JudgeSession(problem(VIEW), platforms.get("cpu"), JudgeSettings(timing=False, unsafe=True)) as session:
+        verdict = judge(session, candidate)
+    assert verdict.status is Status.CORRECT, verdict.feedback
