@@ -150,6 +150,41 @@ def test_others_time_while_triton_compiles(tmp_path: Path) -> None:
     assert can_enter(gate, "alone", 10.0)
 
 
+def test_others_time_between_the_steps_of_a_coordinate_descent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TorchInductor compiles a kernel for each step, by itself, within the first call."""
+    triton = pytest.importorskip("triton")
+    from torch._inductor.runtime.benchmarking import benchmarker
+
+    gate, seen = DeviceGate(tmp_path), []
+    monkeypatch.setattr(triton, "compile", lambda: seen.append(("compiling", can_enter(gate, "alone", 10.0))))
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=True):
+        for _ in range(2):
+            triton.compile()
+            benchmarker.benchmark_cpu(lambda: seen.append(("tuning", can_enter(gate, "shared"))), warmup=0, rep=0)
+        assert can_enter(gate, "shared", 10.0), "whoever waits comes in when no other step follows"
+    assert set(seen) == {("compiling", True), ("tuning", False)}
+    assert can_enter(gate, "alone", 10.0)
+    triton.compile()
+    assert not visitor.holds, "the compiler is left as it was"
+
+
+def test_what_compiles_at_once_keeps_the_device_for_the_benchmark_that_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triton = pytest.importorskip("triton")
+    from torch._inductor.runtime.benchmarking import benchmarker
+
+    gate, held = DeviceGate(tmp_path), []
+    monkeypatch.setattr(triton, "compile", lambda: None)
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=True):
+        benchmarker.benchmark_cpu(lambda: 1, warmup=0, rep=0)
+        for _ in range(3):
+            triton.compile()
+            held.append(visitor.holds)
+            benchmarker.benchmark_cpu(lambda: 1, warmup=0, rep=0)
+    assert held == ["alone"] * 3
+
+
 def test_a_kernel_that_is_compiled_within_a_benchmark_leaves_it_alone(tmp_path: Path) -> None:
     from torch._inductor.runtime.benchmarking import benchmarker
 

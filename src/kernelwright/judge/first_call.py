@@ -2,15 +2,17 @@
 
 All three happen inside the first call of a compiled module. TorchDynamo says when it compiles
 (``torch._dynamo.callback``), every benchmark of TorchInductor's autotuning goes through one object
-(``torch._inductor.runtime.benchmarking.benchmarker``), and every kernel of Triton's own JIT is compiled by one method
-(``triton.runtime.JITFunction._do_compile``). Triton's hooks for that, ``knobs.runtime.jit_cache_hook`` and
-``jit_post_compile_hook``, are called by it too, but the second one not for a kernel that does not compile; so it is the
-method that is wrapped, and hooks stay whose they are. torch 2.9, 2.11 and 2.13 have the first two, Triton 3.5 to 3.9
-the third; tests/suites/test_gated_build.py looks whether what is installed has them. Where a Triton has not, its
-compiling shares the device.
+(``torch._inductor.runtime.benchmarking.benchmarker``), every kernel of Triton's own JIT is compiled by one method
+(``triton.runtime.JITFunction._do_compile``), and TorchInductor compiles those that it tunes while they are first run
+by ``triton.compile``: ``max-autotune`` descends coordinate by coordinate, a kernel for each step. Triton's hooks for
+its JIT, ``knobs.runtime.jit_cache_hook`` and ``jit_post_compile_hook``, are called by the method too, but the second
+one not for a kernel that does not compile; so it is the method that is wrapped, and hooks stay whose they are. torch
+2.9, 2.11 and 2.13 have the first two, Triton 3.5 to 3.9 the others; tests/suites/test_gated_build.py looks whether what
+is installed has them. Where a Triton has not, its compiling shares the device.
 """
 
 import functools
+import importlib
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -43,14 +45,16 @@ class FirstCall:
         self._compiling = 0
         self._benchmarks = 0
         self._timer: threading.Timer | None = None
-        self._jit: tuple[Any, Any] | None = None
-        """Triton's class of kernels, and its own way to compile one."""
+        self._compilers: list[tuple[Any, str, Any]] = []
+        """Where Triton compiles, and what was there."""
 
     def __enter__(self) -> None:
         if self._compiles:
             from torch._dynamo.callback import callback_handler
             from torch._inductor.runtime.benchmarking import benchmarker
 
+            with suppress(ImportError):  # TorchInductor will: it must be there to be watched
+                importlib.import_module("triton.runtime.jit")
             callback_handler.register_start_callback(self._dynamo_begins)
             callback_handler.register_end_callback(self._dynamo_ends)
             for name in BENCHMARKS:
@@ -79,18 +83,17 @@ class FirstCall:
                 callback_handler.remove_end_callback(self._dynamo_ends)
             for name in BENCHMARKS:
                 vars(benchmarker).pop(name, None)
-        if self._jit is not None:
-            kernel, compiles = self._jit
-            setattr(kernel, TRITON_COMPILES, compiles)
-            self._jit = None
+        while self._compilers:
+            setattr(*self._compilers.pop())
 
     def _watch_triton(self) -> None:
         kernel = getattr(sys.modules.get("triton.runtime.jit"), "JITFunction", None)
-        compiles = getattr(kernel, TRITON_COMPILES, None)
-        if compiles is None:
-            return
-        self._jit = kernel, compiles
+        for place, name in ((kernel, TRITON_COMPILES), (sys.modules.get("triton"), "compile")):
+            if (compiles := getattr(place, name, None)) is not None:
+                self._compilers.append((place, name, compiles))
+                setattr(place, name, self._outside(compiles))
 
+    def _outside(self, compiles: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(compiles)
         def compile_outside(*args: Any, **kwargs: Any) -> Any:
             self._compiling_begins()
@@ -99,7 +102,7 @@ class FirstCall:
             finally:
                 self._compiling_ends()
 
-        setattr(kernel, TRITON_COMPILES, compile_outside)
+        return compile_outside
 
     def _dynamo_begins(self, args: Any) -> None:
         if args.callback_trigger.name == "DYNAMO":  # others are about work on the device: CUDA graphs are recorded
@@ -112,14 +115,18 @@ class FirstCall:
     def _compiling_begins(self) -> None:
         with self._locked():
             self._compiling += 1
-            if self._visitor.holds == "shared":
+            if self._visitor.holds is not None and not self._benchmarks:
                 self._later(SHORT_SECONDS)
 
     def _compiling_ends(self) -> None:
         with self._locked():
             self._compiling -= 1
-            if not self._compiling and not self._benchmarks:
-                self._stop_timer()
+            if self._compiling or self._benchmarks:
+                return
+            self._stop_timer()
+            if self._visitor.holds == "alone":  # it lingers: what was compiled is to be tuned
+                self._later(LINGER_SECONDS)
+            else:
                 self._visitor.share()
 
     def _gated(self, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -130,6 +130,9 @@ class Draws:
         key = (seed, kind)
         if key in self._kept:
             return self._kept[key]
+        likely = max((d.bytes for d in self._kept.values()), default=0)
+        while self._kept and sum(d.bytes for d in self._kept.values()) + likely > self.budget:
+            self._kept.popitem()[1].close()  # before the next one is made: large ones do not lie side by side
         with self._gate().shared():
             draw = self._new(seed, kind)
         self._kept[key] = draw

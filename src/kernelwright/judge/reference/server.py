@@ -99,8 +99,10 @@ class Server:
         finally:
             self._give_back()
         try:
-            with self.gate.alone():
-                return self._handled(message, fds)
+            with self.gate.alone():  # now what others needed for a moment is free
+                if message["op"] != "build":
+                    return self._handled(message, fds)
+            return self._handled(message, fds)  # it may compile for long: not alone
         finally:
             self._give_back()
 

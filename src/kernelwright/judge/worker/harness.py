@@ -188,6 +188,7 @@ class Harness:
         """Room and turnstile of the gate, which this process passes itself from now on, and where it says it waits."""
         room, turnstile, waiting = map(os.dup, fds)
         self.visitor = Visitor(room, turnstile, WaitingTime(waiting))
+        self.platform.memory_available()  # makes the device's context, which takes long: not inside
         return {}, ()
 
     def _on_the_device(self, work: Callable[[], T]) -> T:
@@ -198,11 +199,14 @@ class Harness:
         if self.visitor is None:
             return self._sparing(work)
         compiles = self.names_compile or "torch._dynamo" in sys.modules
-        try:
-            with FirstCall(self.visitor, compiles=compiles):
-                return self._sparing(work)
-        except torch.OutOfMemoryError:
-            pass  # only here is what the failed try held let go of
+        for _ in range(2):  # what has compiled by now is not compiled again, alone least of all
+            try:
+                with FirstCall(self.visitor, compiles=compiles):
+                    return self._sparing(work)
+            except torch.OutOfMemoryError:
+                pass  # only here is what the failed try held let go of
+            self.visitor.enter("alone")  # once everybody has left, what they needed for a moment is free
+            self.visitor.leave()
         self.visitor.enter("alone")
         try:
             return self._sparing(work)
