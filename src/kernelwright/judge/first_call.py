@@ -132,10 +132,26 @@ class FirstCall:
     def _gated(self, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         def benchmark(*args: Any, **kwargs: Any) -> Any:
+            call = args[0] if args else next(iter(kwargs.values()), None)
+            if callable(call):
+                self._prime(call)
             with self._benchmarking():
                 return method(*args, **kwargs)
 
         return benchmark
+
+    def _prime(self, call: Callable[[], Any]) -> None:
+        """What is about to be timed, once: it may load kernels for seconds, and shares the device meanwhile.
+
+        Whoever lingers alone goes on alone for a moment: most have loaded everything.
+        """
+        with self._locked():
+            if self._benchmarks:
+                return
+            if self._visitor.holds is None:
+                self._visitor.enter("shared")
+            self._later(LINGER_SECONDS)
+        call()
 
     @contextmanager
     def _benchmarking(self) -> Generator[None]:
@@ -159,7 +175,7 @@ class FirstCall:
         self._timer.start()
 
     def _settle(self) -> None:
-        """No benchmark followed, or something still compiles."""
+        """No benchmark followed, it loads for long, or something still compiles."""
         with self._lock:
             if self._timer is None or threading.current_thread() is not self._timer:
                 return  # stopped, or followed by another one, while it waited for the lock
