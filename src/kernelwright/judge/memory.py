@@ -22,11 +22,11 @@ PATIENCE = 60.0
 def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
     """Bytes that judging takes, mostly. ``peak_bytes``: of one call of the reference, inputs and outputs included.
 
-    Inputs are held by the reference and the candidate: once for a draw, twice for timing, once more by a CUDA graph;
-    outputs in their own precision and in float64 by the reference, for the draw at hand and the one before, and three
-    times by the candidate, which hands a copy over; and one process or the other makes a call in float64.
+    Inputs are held by the reference and the candidate, and once more by a CUDA graph; outputs by the reference in their
+    own precision and in float64, by a CUDA graph, and three times by the candidate, which hands a copy over; and one
+    process or the other makes a call in float64.
     """
-    return 8 * input_bytes + 14 * output_bytes + 3 * peak_bytes
+    return 4 * input_bytes + 9 * output_bytes + 5 * peak_bytes // 2
 
 
 class Ticket:

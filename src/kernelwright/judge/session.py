@@ -408,9 +408,11 @@ class JudgeSession:
             built = [name for name in names if name not in failed]
         with self._spent.on("timing_baselines"):
             timed = self._time_baselines(built)
-        return tuple(
+        found = tuple(
             timed[name] if name in timed else BaselineTiming(name=name, failure=failed[name]) for name in names
         )
+        self._reference.ask("forget", names=[name for name in built if name not in ("eager", best_baseline(found))])
+        return found
 
     def _time_baselines(self, names: list[str]) -> dict[str, BaselineTiming]:
         """All side by side; then eager with each one alone that looks faster, but not beyond noise, fastest first."""
@@ -447,7 +449,8 @@ class JudgeSession:
 
     def _stopwatch_ready(self) -> Stopwatch:
         if self._stopwatch is None:
-            natural = [draw for draw in self.plan if draw.kind == NATURAL][:TIMED_DRAWS]
+            natural = [draw for draw in self.plan if draw.kind == NATURAL]
+            natural = natural[: 1 if natural[0].facts["input_bytes"] > LARGE_INPUT_BYTES else TIMED_DRAWS]
             allowance = ALLOWANCES.get(self.platform.name, Allowance())
             self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, allowance, self._gate)
         return self._stopwatch

@@ -30,7 +30,7 @@ class ReferenceFailed(RuntimeError):
         """The process is gone or does not answer: it must be replaced."""
 
 
-SHARED_THROUGHOUT = frozenset({"sizes", "try", "relations", "labels", "operators", "stress_kinds", "costs"})
+SHARED_THROUGHOUT = frozenset({"sizes", "forget", "try", "relations", "labels", "operators", "stress_kinds", "costs"})
 """Requests that use the device from their beginning to their end."""
 GATED_THERE = SHARED_THROUGHOUT | {
     "open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build",

@@ -73,6 +73,8 @@ class Server:
             except ChannelClosed:
                 return
             self.gate = self.closed if message["gated"] else OpenGate()
+            if not message.get("beside"):
+                self.lent = ()
             try:
                 reply, out = self._gated(message, fds) if message["gated"] else self._handled(message, fds)
             except Exception as error:  # the problem's own code may raise anything
@@ -225,7 +227,6 @@ class Server:
         """A new candidate: forget what was recorded for the last one."""
         self.record = AccuracyRecord()
         self.first_answer = None
-        self.lent = ()
         return {}, ()
 
     def on_check(self, message: dict[str, Any], fds: list[int]) -> Reply:
@@ -378,6 +379,16 @@ class Server:
 
     def on_built(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         return {"all": all(name in self.calls for name in message["names"])}, ()
+
+    def on_forget(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """Baselines that will not be called any more, and the memory of their CUDA graphs."""
+        for name in message["names"]:
+            self.calls.pop(name, None)
+        trees = sys.modules.get("torch._inductor.cudagraph_trees")
+        if trees is not None and "compile-max-autotune" not in self.calls:
+            trees.reset_cudagraph_trees()
+        self.platform.reset_memory()
+        return {}, ()
 
     def on_store(self, message: dict[str, Any], _fds: list[int]) -> Reply:
         self.bench.inputs[message["slot"]] = self.draws.get(message["seed"], NATURAL).inputs

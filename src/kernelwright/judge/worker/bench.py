@@ -111,6 +111,11 @@ class Bench:
         """What these calls returned. Raises ``KeyError`` for one that was not kept."""
         return [self._kept[i] for i in calls]
 
+    def forget(self) -> None:
+        """Nothing will be timed any more."""
+        self.clear()
+        self.inputs.clear()
+
     def clear(self) -> None:
         """Forget copies and outputs, so that an idle process holds no memory that the other one needs."""
         self._kept.clear()

@@ -362,7 +362,8 @@ class Harness:
         return {}, (self._on_the_device(lambda: self._handed_over(kept, lend=message["lend"])),)
 
     def on_store(self, message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], tuple[int, ...]]:
-        """Keep an input set for timed blocks."""
+        """Keep an input set for timed blocks. Whatever was kept for looking at calls is done with."""
+        self.last_inputs = self.kept_outputs = None
         self.bench.inputs[message["slot"]] = self._on_the_device(lambda: self._read(fds[0]))
         return {}, ()
 
@@ -425,6 +426,8 @@ class Harness:
             adopted = self.device.take(inputs)
             with self.device.active():
                 return self.model(*adopted)
+
+        self.bench.forget()
 
         def traced_call() -> Traced:
             first, second = map(self._read, fds)
