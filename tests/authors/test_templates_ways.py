@@ -9,7 +9,7 @@ from torch import nn
 
 from kernelwright import problems
 from kernelwright.authors import get
-from kernelwright.authors.templates import convolutions, products, scans
+from kernelwright.authors.templates import author, convolutions, products, scans
 from kernelwright.authors.templates.author import SURE
 from kernelwright.authors.templates.catalogue import TEMPLATES
 from kernelwright.authors.templates.ways import REPLAYED, Way, next_way
@@ -63,6 +63,12 @@ def test_what_is_inexact_is_tried_without_convolutions_in_float16_and_so_is_the_
 def test_what_is_inexact_even_so_leaves_the_sure_templates() -> None:
     assert ways(MISMATCH, MISMATCH, MISMATCH) == [AS_IT_IS, Way(False, False), Way(False, False, sure=True), None]
     assert ways(timed(1.0), timed(1.5), MISMATCH, MISMATCH)[-1] is None
+
+
+def test_what_has_large_inputs_is_not_replayed() -> None:
+    history = attempts("templates", Candidate(source="class ModelNew: ...", author="templates"), verdict=timed(1.5))
+    assert next_way([], replays=False) == AS_IT_IS
+    assert next_way(history, replays=False) == Way(sure=True)
 
 
 class Scanned(nn.Module):
@@ -119,6 +125,15 @@ def test_a_file_with_the_sure_templates_alone_goes_on_without_what_is_inexact() 
     assert third is not None and last is not None and none is None
     assert (third.title, last.title) == ("only half convolutions and split products", "only split products")
     assert "_half_filters" in third.source and "_half_filters" not in last.source
+
+
+def test_inputs_that_take_long_to_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(author, "MOST_COPIED", 4 * 80 * 20 * 192)
+    assert REPLAYED in (proposed(Scanned, (timed(1.5),))[1] or Candidate(source="", author="")).title
+    monkeypatch.setattr(author, "MOST_COPIED", 4 * 80 * 20 * 192 - 1)
+    second = proposed(Scanned, (timed(1.5),))[1]
+    assert second is not None
+    assert second.title == "only half convolutions and split products"
 
 
 def test_where_there_are_no_others_the_sure_templates_were_alone_before() -> None:

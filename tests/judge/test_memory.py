@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from kernelwright.judge import memory
+from kernelwright.judge.gate import OpenGate
 from kernelwright.judge.memory import Memory
+from kernelwright.judge.reference import draws
 
 
 @pytest.fixture
@@ -79,3 +82,30 @@ def test_who_has_waited_long_goes_first(device: Memory, monkeypatch: pytest.Monk
     large.join(10)
     small.join(10)
     assert order == ["small", "large", "late"]
+
+
+class Full:
+    """A platform whose memory is full in float64, and a host that would take the work."""
+
+    name, device = "cuda", "cuda"
+
+    def reset_memory(self, at_least: int = 0) -> None: ...
+
+
+@pytest.mark.parametrize(("rows", "kind"), [(8, "float64 on cpu"), (1 << 16, "eager: OutOfMemoryError: full")])
+def test_what_a_device_lacks_memory_for_is_no_work_for_the_host(
+    monkeypatch: pytest.MonkeyPatch, rows: int, kind: str
+) -> None:
+    """Unless it is small."""
+    monkeypatch.setattr(draws, "_HOST_AFTER_MEMORY_BYTES", 1 << 20)
+    made = draws.Draws.__new__(draws.Draws)
+    made.platform, made.impossible_ways, made._gate = Full(), {}, OpenGate
+
+    def run(_inputs: object, _seed: int, place: str, dtype: object, *, moved: bool) -> str:
+        if place == "cuda" and dtype is torch.float64:
+            raise torch.OutOfMemoryError("full")
+        return f"{place} {moved}"
+
+    monkeypatch.setattr(made, "_run", run)
+    answers = made._answers([torch.ones(rows, 4)], torch.ones(rows, 4), 1)
+    assert answers.kind == kind

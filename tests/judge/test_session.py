@@ -199,6 +199,9 @@ def test_a_timed_verdict_has_every_baseline_intervals_and_limits():
     for interval in (verdict.speedup.eager, verdict.speedup.best_baseline, verdict.timing.candidate_ms):
         assert interval is not None and 0 < interval.low <= interval.median <= interval.high
     assert verdict.limits.bytes_moved > 0 and verdict.limits.flops == 2 * 32 * 16 * 24
+    eager, compiled, nothing = (b.limits for b in verdict.timing.baselines)
+    assert eager is not None and compiled is not None and nothing is None
+    assert eager.byte_floor_ms == verdict.limits.byte_floor_ms and eager.certain_share is None
 
 
 STEP = PROBLEM.replace(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kernelwright.authors import AuthorError
-from kernelwright.schema import Budget, RunState, Status
+from kernelwright.schema import BaselineTiming, Budget, Interval, Limits, RunState, Status
 
 
 def test_authors_take_turns_until_nobody_has_more(table: Any, author: Any) -> None:
@@ -108,6 +108,18 @@ def test_a_run_without_a_single_attempt_ends_with_the_best_baseline(table: Any, 
     run = table.swarm(silent).start(table.settings(silent))
     assert run.outcome is not None
     assert (run.outcome.winner, run.outcome.attempt) == ("compile", None)
+
+
+def test_nobody_is_asked_where_a_baseline_is_at_the_limit(table: Any, author: Any) -> None:
+    limits = Limits(bytes_moved=1, flops=1, byte_floor_ms=1.0, work_floor_ms=0.5, certain_share=0.95)
+    at_the_limit = BaselineTiming(name="eager", ms=Interval(median=1.0, low=1.0, high=1.0), limits=limits)
+    table.session._baselines = (at_the_limit,)
+    recorder, eager = Recorder(), author("a", ["ok 2.0"])
+    run = table.swarm(eager, observer=recorder).start(table.settings(eager))
+    assert not table.session.judged
+    assert run.outcome is not None
+    assert run.outcome.winner == "eager"
+    assert ("author", "a", "eager is at 95% of what memory allows any program") in recorder.events
 
 
 class Recorder:

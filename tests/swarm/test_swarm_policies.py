@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kernelwright.authors import Task
 from kernelwright.schema import (
     Attempt,
+    BaselineTiming,
     Budget,
     Candidate,
     Interval,
@@ -29,7 +30,7 @@ from kernelwright.schema import (
 from kernelwright.swarm.ledger import Ledger
 from kernelwright.swarm.policies import policy_for
 from kernelwright.swarm.policies.bandit import Bandit, rewards_of
-from kernelwright.swarm.supervisor import why_end
+from kernelwright.swarm.supervisor import why_end, why_not_begin
 
 
 class Named:
@@ -172,6 +173,18 @@ def test_everybody_has_a_turn_and_no_more_is_asked_than_the_budget_allows(
         book.add(attempt(book.next_number, author.name, chance.uniform(0.5, 4.0), chance.uniform(0.1, 10.0)))
     assert len(book.attempts) == limit
     assert {made.author for made in book.attempts} == {author.name for author in authors}
+
+
+def test_a_run_need_not_begin_where_little_is_to_be_gained() -> None:
+    def baseline(name: str, ms: float, share: float | None) -> BaselineTiming:
+        limits = Limits(bytes_moved=1, flops=1, byte_floor_ms=1.0, work_floor_ms=0.5, certain_share=share)
+        return BaselineTiming(name=name, ms=Interval(median=ms, low=ms, high=ms), limits=limits)
+
+    fast, slow = baseline("compile", 1.0, 0.93), baseline("eager", 2.0, 0.47)
+    assert why_not_begin((slow, fast)) == "compile is at 93% of what memory allows any program"
+    assert why_not_begin((baseline("eager", 1.0, 0.8), baseline("compile", 2.0, 0.93))) is None
+    assert why_not_begin((baseline("eager", 1.0, None),)) is None
+    assert why_not_begin((BaselineTiming(name="eager", failure="broken"),)) is None
 
 
 def test_a_run_ends_where_the_hardware_ends() -> None:

@@ -76,11 +76,15 @@ def impossible(candidate_ms: float, costs: ProblemCosts, device: DeviceLimits) -
     return candidate_ms < hard_floor_ms(costs, device)
 
 
-def limits(costs: ProblemCosts, device: DeviceLimits, candidate_ms: float | None = None) -> Limits:
+def limits(
+    costs: ProblemCosts, device: DeviceLimits, candidate_ms: float | None = None, *, cold_bytes: float = math.inf
+) -> Limits:
     """The verdict's record. Shares are floor / time and may exceed 1; ``None`` where the candidate was not timed.
 
-    ``less_work`` is set below the work floor, and below the byte floor by more than the margin.
+    ``less_work`` is set below the work floor, and below the byte floor by more than the margin. ``cold_bytes``: so much
+    comes from main memory whatever was called before.
     """
+    certain_ms = 1e3 * costs.certain_bytes / device.bandwidth if costs.certain_bytes >= cold_bytes else None
     bytes_ms, work_ms = byte_floor_ms(costs, device), work_floor_ms(costs, device)
     return Limits(
         bytes_moved=costs.input_bytes + costs.weight_bytes + costs.output_bytes,
@@ -90,6 +94,7 @@ def limits(costs: ProblemCosts, device: DeviceLimits, candidate_ms: float | None
         byte_share=None if candidate_ms is None else bytes_ms / candidate_ms,
         work_share=None if candidate_ms is None or not work_ms else work_ms / candidate_ms,
         less_work=candidate_ms is not None and (candidate_ms < work_ms or candidate_ms * MARGIN < bytes_ms),
+        certain_share=None if candidate_ms is None or certain_ms is None else certain_ms / candidate_ms,
     )
 
 

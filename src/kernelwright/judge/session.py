@@ -5,6 +5,7 @@ baselines, hold the time against the hardware's limits, answer with a verdict.
 """
 
 import contextlib
+import math
 import os
 import secrets
 import time
@@ -66,6 +67,8 @@ OTHER_SIZE_SECONDS = 20.0
 RELATION_SECONDS = 20.0
 """Where one draw takes longer than this to answer, no metamorphic relations are looked for."""
 TIMED_DRAWS = 2
+COLD = 8
+"""Times the last-level cache: who moves more than this finds little of it there."""
 WORTH_A_RUN_OFF = 1.02
 """Baselines that look less faster than this leave nothing to decide."""
 
@@ -303,7 +306,14 @@ class JudgeSession:
                 Status.REJECTED, "impossible_time",
                 f"{ms.median:.4g} ms is less than this device needs to read the inputs once: not all work was done",
             )  # fmt: skip
-        return limits.limits(costs, device, ms.median)
+        return self._limits_of(ms.median)
+
+    def _limits_of(self, ms: float) -> Limits:
+        from kernelwright.judge.limits import limits
+
+        cached = self.device.cache_bytes if self.device is not None else 0
+        cold = COLD * cached if cached and self.platform.flush_between_calls else math.inf
+        return limits(self._problem_costs(), self._device_limits(), ms, cold_bytes=cold)
 
     def _two_draws(self, *, lend: bool) -> tuple[int, int]:
         """Files with the inputs of two natural draws (the first one twice, where there is no other)."""
@@ -409,10 +419,18 @@ class JudgeSession:
         with self._spent.on("timing_baselines"):
             timed = self._time_baselines(built)
         found = tuple(
-            timed[name] if name in timed else BaselineTiming(name=name, failure=failed[name]) for name in names
+            self._with_limits(timed[name]) if name in timed else BaselineTiming(name=name, failure=failed[name])
+            for name in names
         )
         self._reference.ask("forget", names=[name for name in built if name not in ("eager", best_baseline(found))])
         return found
+
+    def _with_limits(self, baseline: BaselineTiming) -> BaselineTiming:
+        if baseline.ms is None:
+            return baseline
+        with contextlib.suppress(ReferenceFailed):  # they say how much there is to gain, and no more
+            return baseline.model_copy(update={"limits": self._limits_of(baseline.ms.median)})
+        return baseline
 
     def _time_baselines(self, names: list[str]) -> dict[str, BaselineTiming]:
         """All side by side; then eager with each one alone that looks faster, but not beyond noise, fastest first."""

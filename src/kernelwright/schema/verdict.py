@@ -90,6 +90,25 @@ class Accuracy(Record):
     """Which of the named precisions these outputs meet, as far as this many draws can tell."""
 
 
+class Limits(Record):
+    """Two floors under this device's measured rates, and the share of each that a candidate or a baseline reached."""
+
+    bytes_moved: int
+    """Inputs and weights that the output depends on, plus outputs, once each."""
+    flops: int
+    """FLOPs of the reference (``torch.utils.flop_counter``)."""
+    byte_floor_ms: float
+    work_floor_ms: float
+    byte_share: float | None = None
+    """byte_floor / candidate time, 0..1; ``None`` when not timed."""
+    work_share: float | None = None
+    less_work: bool = False
+    """The candidate beats a floor that a program doing the reference's own work could not: algebra."""
+    certain_share: float | None = None
+    """Time to read what every program must read of new inputs and to write the outputs, as a share of the time taken.
+    ``None`` when not timed, and where so little is moved that a cache may hold it."""
+
+
 class BaselineTiming(Record):
     """One baseline, timed or failed; never dropped silently."""
 
@@ -100,6 +119,8 @@ class BaselineTiming(Record):
     """Eager's time / this baseline's, paired by round: above 1 means that the baseline is faster than eager."""
     failure: str | None = None
     """One line, where it could not be built or run."""
+    limits: Limits | None = None
+    """How near it comes to the hardware's limits, where that is known."""
 
 
 Call = Literal["faster", "slower", "same"]
@@ -139,22 +160,6 @@ class Timing(Record):
     """Timed calls of the candidate in all."""
     rechecked: int
     """Timed calls whose outputs were compared afterwards."""
-
-
-class Limits(Record):
-    """Two floors under this device's measured rates, and the share of each that the candidate reached."""
-
-    bytes_moved: int
-    """Inputs and weights that the output depends on, plus outputs, once each."""
-    flops: int
-    """FLOPs of the reference (``torch.utils.flop_counter``)."""
-    byte_floor_ms: float
-    work_floor_ms: float
-    byte_share: float | None = None
-    """byte_floor / candidate time, 0..1; ``None`` when not timed."""
-    work_share: float | None = None
-    less_work: bool = False
-    """The candidate beats a floor that a program doing the reference's own work could not: algebra."""
 
 
 class Verdict(Record):

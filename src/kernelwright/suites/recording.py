@@ -12,7 +12,8 @@ def of_run(found: Found, run: Run, attempts: Sequence[Attempt]) -> ProblemRecord
     """Everything but the time that it took."""
     outcome = run.outcome or Outcome(winner="eager")
     won = next((attempt for attempt in attempts if attempt.number == outcome.attempt), None)
-    floors = next((attempt.verdict.limits for attempt in attempts if attempt.verdict.limits is not None), None)
+    limits = (*(b.limits for b in outcome.baselines), *(attempt.verdict.limits for attempt in attempts))
+    floors = next((one for one in limits if one is not None), None)
     return ProblemRecord(
         level=found.level,
         number=found.number,

@@ -1,13 +1,18 @@
 """Who has no chance any more, and when a whole run has none: reasons in words, from the ledger alone."""
 
+from collections.abc import Sequence
+
 from kernelwright.authors import Author, waits
 from kernelwright.authors.standing import best
-from kernelwright.schema import Attempt
+from kernelwright.schema import Attempt, BaselineTiming
 from kernelwright.swarm.ledger import Ledger
 from kernelwright.swarm.selection import best_attempt
 
 AT_THE_LIMIT = 0.95
 """Share of a hardware limit beyond which the rest is noise."""
+LITTLE_TO_GAIN = 0.9
+"""Share of a baseline's time that goes into what no program can avoid, from which on nobody is asked for a better one.
+It is counted at the bandwidth of reads alone, which nobody comes up to who writes as much."""
 
 
 def why_drop(author: Author, ledger: Ledger) -> str | None:
@@ -22,6 +27,17 @@ def why_drop(author: Author, ledger: Ledger) -> str | None:
         if after >= settings.rounds:
             return f"no gain in {settings.rounds} rounds"
     return None
+
+
+def why_not_begin(baselines: Sequence[BaselineTiming]) -> str | None:
+    """Why nobody need be asked at all: the fastest baseline does little but read the inputs and write the outputs."""
+    timed = [(b.ms.median, b.name, b.limits) for b in baselines if b.ms is not None]
+    if not timed:
+        return None
+    _, name, limits = min(timed, key=lambda one: one[0])
+    if limits is None or limits.certain_share is None or limits.certain_share < LITTLE_TO_GAIN:
+        return None
+    return f"{name} is at {limits.certain_share:.0%} of what memory allows any program"
 
 
 def why_end(ledger: Ledger) -> str | None:

@@ -81,6 +81,9 @@ class Swarm:
             with self._on_device():
                 baselines = self._session.baselines()
             self._observer.baselines_timed(baselines)
+            if (reason := supervisor.why_not_begin(baselines)) is not None:
+                for author in ledger.active:
+                    self._drop(author, reason, ledger)
             self._let_them_write(ledger, journal)
             outcome = choose(ledger.attempts, baselines, self._session.problem_labels)
             self._store.finish_run(run.id, outcome, ledger.elapsed())

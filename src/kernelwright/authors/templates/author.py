@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kernelwright.authors import forms
 from kernelwright.authors.author import Task
+from kernelwright.authors.graph.ir import TensorType
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
 from kernelwright.authors.templates import tuning
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
 SURE = frozenset({"split products", "half convolutions"})
 """Titles of the templates that use faster units of the device than PyTorch does; any other may hold a file back."""
+MOST_COPIED = 256 << 20
+"""Bytes of inputs up to which a CUDA graph is tried: to copy more takes longer than launching a few kernels."""
 FEWEST_LEFT = 2
 """Operations beside the templates from which on compiling them can gain anything."""
 
@@ -40,12 +43,12 @@ class Form:
 class TemplatesAuthor:
     """A form of the reference with kernels from templates where they fit.
 
-    Proposes it twice, called as it is and replayed as one CUDA graph: which is faster depends on the size of the inputs
-    and on the number of kernels, so both are measured. Then, where others fit beside products and convolutions, these
-    alone, called in the better way: one kernel that is slower than PyTorch's drags the rest down. Where convolutions in
-    float16 turn out to be less exact than the reference's, it goes on without them (``next_way``). ``compiled``:
-    everything between the templates is compiled by TorchInductor; nothing is proposed where there is next to nothing
-    between them. Nor is it where no template fits.
+    Proposes it twice, called as it is and, unless its inputs are large, replayed as one CUDA graph: which is faster
+    depends on their size and on the number of kernels, so both are measured. Then, where others fit beside products and
+    convolutions, these alone, called in the better way: one kernel that is slower than PyTorch's drags the rest down.
+    Where convolutions in float16 turn out to be less exact than the reference's, it goes on without them
+    (``next_way``). ``compiled``: everything between the templates is compiled by TorchInductor; nothing is proposed
+    where there is next to nothing between them. Nor is it where no template fits.
     """
 
     name: str
@@ -58,7 +61,7 @@ class TemplatesAuthor:
         """The next way to call it. Raises ``AuthorError`` where the module cannot be captured as a graph."""
         refused = any(attempt.candidate is None for attempt in history)
         wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
-        way = next_way(history)
+        way = next_way(history, replays=not (wanted and history) or self._replays(task))
         written = self._write(task, way) if wanted and not refused and way is not None else None
         if way is None or written is None:
             return None
@@ -67,6 +70,11 @@ class TemplatesAuthor:
         return Candidate(
             source=written.source, author=self.name, title=title, explanation=written.explanation, target=Target.TRITON
         )
+
+    def _replays(self, task: Task) -> bool:
+        graph = self.start(task).graph
+        inputs = (node.type for node in graph.nodes if node.op == "input")
+        return sum(kind.bytes for kind in inputs if isinstance(kind, TensorType)) <= MOST_COPIED
 
     def _write(self, task: Task, way: Way) -> "Written | None":
         """``None`` where no template fits, and for the sure ones alone where no other does."""

@@ -21,8 +21,8 @@ class Way:
     """With matrix products and convolutions alone: the templates whose gain is large and known."""
 
 
-def next_way(history: Sequence[Attempt]) -> Way | None:
-    """The way to try next; ``None`` after the last.
+def next_way(history: Sequence[Attempt], *, replays: bool = True) -> Way | None:
+    """The way to try next; ``None`` after the last. ``replays``: whether a CUDA graph is worth a try.
 
     The file with every template as it is, then replayed, then the sure templates alone in the better of these two. An
     inexact file is written once more without convolutions in float16, and so are those after it; where one is inexact
@@ -39,7 +39,7 @@ def next_way(history: Sequence[Attempt]) -> Way | None:
             way = replace(way, halves=False)
         elif way.sure:
             way = None
-        elif way.replayed or inexact:
+        elif way.replayed or inexact or not replays:
             way = Way(_better(tried).replayed, way.halves, sure=True)
         else:
             way = replace(way, replayed=True)

@@ -29,7 +29,7 @@ CHANGED = "natural, one element changed"
 SMALL_BYTES = 64 << 20
 KEPT_CONDITIONED_BYTES = 256 << 20
 """Outputs up to this size keep the conditioned ones too: draws that are moved need no run for them."""
-_HOST_YARDSTICK_BYTES = 4 << 30
+_HOST_YARDSTICK_BYTES, _HOST_AFTER_MEMORY_BYTES = 4 << 30, 256 << 20
 
 
 @dataclass
@@ -281,7 +281,7 @@ class Draws:
         if device != "cpu" and tensor_bytes(inputs) < _HOST_YARDSTICK_BYTES:
             ways.append(("cpu", True, "float64 on cpu"))
         for place, conditioned, name in ways:
-            if name in self.impossible_ways:
+            if name in self.impossible_ways or (place == "cpu" and self._too_long_on_the_host(inputs, eager)):
                 continue
             try:
                 right = self._run(inputs, seed, place, torch.float64, moved=False)
@@ -298,6 +298,11 @@ class Draws:
         except Exception as error:
             self.platform.reset_memory()
             return Answers(eager, None, f"eager: {reason}; {one_line(error)}")
+
+    def _too_long_on_the_host(self, inputs: Any, eager: Any) -> bool:
+        """What the device has no memory for takes the CPU minutes."""
+        lacked_memory = any(reason.startswith("OutOfMemoryError") for reason in self.impossible_ways.values())
+        return lacked_memory and tensor_bytes([inputs, eager]) > _HOST_AFTER_MEMORY_BYTES
 
     def _run(self, inputs: Any, seed: int, place: str, dtype: torch.dtype | None, *, moved: bool) -> Any:
         """Outputs in ``dtype`` (``None``: its own); ``moved``: inputs and weights moved by one rounding unit each."""
