@@ -55,8 +55,11 @@ def run(
     ] = None,
     at_once: Annotated[
         int | None,
-        typer.Option(help="Problems side by side.  [default: 1 on a CPU, up to 4 on a GPU]", min=1, metavar="N"),
+        typer.Option(
+            help="Problems side by side on each device.  [default: 1 on a CPU, up to 4 on a GPU]", min=1, metavar="N"
+        ),
     ] = None,
+    devices: Annotated[int, typer.Option(help="GPUs of one kind to spread over.", min=1, metavar="N")] = 1,
     as_json: options.Json = False,
     unsafe: options.Unsafe = False,
 ) -> None:
@@ -85,22 +88,26 @@ def run(
         baselines=measured,
     )  # fmt: skip
     place = Path(out) if out is not None else Path("results") / f"{name}-{device.name}.json"
-    side_by_side = at_once or default_at_once(device.name)
+    spread = suite_options.devices(device.name, devices)
+    side_by_side = at_once or default_at_once(device.name, devices)
     typed = {
         "--path": path, "--levels": levels, "--range": numbers, "--only": only, "--target": target, "--author": author,
         "--swarm": swarm, "--budget": budget, "--precision": precision, "--platform": device.name,
-        "--baseline": baseline, "--time-limit": time_limit, "--at-once": side_by_side, "--unsafe": unsafe,
+        "--baseline": baseline, "--time-limit": time_limit, "--at-once": side_by_side, "--devices": devices,
+        "--unsafe": unsafe,
     }  # fmt: skip
     if side_by_side > 1:
         device.limits()  # measured before several use the device, where that has not been done
-    sitting = Sitting(began=recording.now(), command=suite_options.command(name, typed), at_once=side_by_side)
+    sitting = Sitting(
+        began=recording.now(), command=suite_options.command(name, typed), at_once=side_by_side, devices=devices
+    )
     with usage_errors(SuiteError):
         before = _before(place, resume)
         results, head = heads.begin(before, heads.head_here(settings, device), sitting)
         to_do = heads.to_do(plan, results, again=again)
         file.write(place, results)  # nobody wants to learn after an hour that it cannot be written
         with given.store() as store:
-            work = Work(to_do, results, head, place, side_by_side, unsafe, limit)
+            work = Work(to_do, results, head, place, side_by_side, spread, unsafe, limit)
             runner = Runner(work, store, _say)
             left = _work(runner)
     if as_json:

@@ -1,5 +1,6 @@
 """What ``suite run`` is told, checked before the first problem begins."""
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -84,6 +85,23 @@ def time_limit(text: str | None) -> float | None:
     if limit.seconds is None or limit.attempts is not None or limit.dollars is not None:
         fail(form)
     return limit.seconds
+
+
+def devices(platform: str, count: int) -> tuple[str | None, ...]:
+    """The first ``count`` GPUs, as CUDA numbers them; for one, whatever is there."""
+    if count == 1:
+        return (None,)
+    if platform != "cuda":
+        fail("--devices spreads problems over NVIDIA GPUs: it needs --platform cuda")
+    import torch
+
+    there = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
+    if count > len(there):
+        fail(f"--devices {count}: this machine shows {len(there)}")
+    if len(set(there[:count])) > 1:
+        fail(f"--devices {count}: they differ ({', '.join(there[:count])}), and results are of one kind of device")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(visible.split(",")[:count]) if visible else tuple(map(str, range(count)))
 
 
 def command(name: str, given: dict[str, object]) -> str:

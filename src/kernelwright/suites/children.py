@@ -25,9 +25,18 @@ class Child:
     """One problem, under way from the moment on that this is made. ``folder`` is its own."""
 
     def __init__(
-        self, found: Found, run: RunSettings, judge: JudgeSettings, folder: Path, *, unsafe: bool, threads: int
+        self,
+        found: Found,
+        run: RunSettings,
+        judge: JudgeSettings,
+        folder: Path,
+        *,
+        unsafe: bool,
+        threads: int,
+        device: str | None = None,
     ) -> None:
-        """``threads``: how many its compiler may use."""
+        """``threads``: how many its compiler may use. ``device``: the one that it sees, as CUDA numbers them."""
+        self.device = device
         self.found = found
         self.in_company = False
         """Whether another problem was worked on at the same time."""
@@ -49,6 +58,8 @@ class Child:
         environment = {"TORCHINDUCTOR_COMPILE_THREADS": str(threads)} | os.environ
         if run.platform != "cpu":  # there the number of threads is part of what is timed
             environment = {"OMP_NUM_THREADS": str(threads)} | environment
+        if device is not None:
+            environment |= {"CUDA_VISIBLE_DEVICES": device}
         with (folder / "log").open("wb") as log:  # a session of its own: Ctrl-C comes to the parent alone
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True

@@ -45,11 +45,13 @@ class Sitting(Record):
     """ISO time, UTC."""
     command: str
     at_once: int
+    """Side by side on each device."""
+    devices: int = 1
     problems: int = 0
     """Finished in it."""
     wall_seconds: float = 0.0
     device_seconds: float = 0.0
-    """In which the device worked in timed or checked calls of any of the problems."""
+    """In which the device worked in timed or checked calls of any of the problems; of several devices the sum."""
 
 
 class Head(Record):

@@ -1,11 +1,12 @@
 """A suite from its first problem to its last: processes side by side, one results file, written after each problem."""
 
+import math
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,19 +50,22 @@ class Work:
     head: int
     out: Path
     at_once: int
+    """On each device."""
+    devices: tuple[str | None, ...] = (None,)
+    """The ones to spread over, as CUDA numbers them; ``None``: whatever is there."""
     unsafe: bool = False
     time_limit: float | None = None
     """Seconds after which no further problem begins."""
 
 
-def default_at_once(platform: str) -> int:
+def default_at_once(platform: str, devices: int = 1) -> int:
     """On the CPU, problems side by side would disturb each other; on a GPU a few keep it busy."""
-    return 1 if platform == "cpu" else max(1, min(4, _cores() // 3))
+    return 1 if platform == "cpu" else max(1, min(4, _cores() // (3 * devices)))
 
 
-def compile_threads(side_by_side: int) -> int:
+def compile_threads(at_once: int, devices: int = 1) -> int:
     """For each problem's compiler, such that whoever is timed meanwhile finds a core: launching kernels takes one."""
-    return max(1, (_cores() - TIMING_CORES) // side_by_side)
+    return max(1, (_cores() - TIMING_CORES * devices) // (at_once * devices))
 
 
 def _cores() -> int:
@@ -77,6 +81,7 @@ class Runner:
         self._store = store
         self._said = said
         self._folder = Path(tempfile.mkdtemp(prefix="kernelwright-suite-"))
+        self._gates = [self._folder / f"gate-{place}" for place in range(len(work.devices))]
         self._children: list[Child] = []
         self._started = 0
         self._finished = 0
@@ -97,8 +102,8 @@ class Runner:
 
     def _all(self, queue: deque[Found], at_once: int, again: list[Found] | None) -> list[Found]:
         while True:
-            while queue and len(self._children) < at_once and not self._late():
-                self._begin(queue.popleft())
+            while queue and not self._late() and (free := self._free(at_once)):
+                self._begin(queue.popleft(), free[0])
             if not self._children:
                 if not queue or self._late():
                     return list(queue)
@@ -109,10 +114,16 @@ class Runner:
             if not ended:
                 time.sleep(POLL_SECONDS)
 
+    def _free(self, at_once: int) -> list[int]:
+        """Places of devices with less to do than they may have, the idlest first."""
+        busy = Counter(child.device for child in self._children)
+        loads = [(busy[device], place) for place, device in enumerate(self.work.devices)]
+        return [place for load, place in sorted(loads) if load < at_once]
+
     def _late(self) -> bool:
         return self.work.time_limit is not None and time.monotonic() - self._began >= self.work.time_limit
 
-    def _begin(self, found: Found) -> None:
+    def _begin(self, found: Found, place: int) -> None:
         if found.failure:
             self._keep(recording.not_judged(found, found.failure))
             return
@@ -126,16 +137,18 @@ class Runner:
             platform=settings.platform,
         )
         side_by_side = self.work.at_once
-        judge = JudgeSettings(baselines=settings.baselines, gate=str(self._folder / "gate"))
+        judge = JudgeSettings(baselines=settings.baselines, gate=str(self._gates[place]))
         # building a baseline waits for the others' timing
         judge = judge.model_copy(update={"baseline_time_limit": judge.baseline_time_limit * side_by_side})
         self._started += 1
-        threads = compile_threads(side_by_side)
-        folder = self._folder / str(self._started)
-        self._children.append(Child(found, run, judge, folder, unsafe=self.work.unsafe, threads=threads))
-        if len(self._children) > 1:
-            for child in self._children:
-                child.in_company = True
+        threads = compile_threads(side_by_side, len(self.work.devices))
+        folder, device = self._folder / str(self._started), self.work.devices[place]
+        child = Child(found, run, judge, folder, unsafe=self.work.unsafe, threads=threads, device=device)
+        self._children.append(child)
+        beside = [other for other in self._children if other.device == device]
+        if len(beside) > 1:
+            for other in beside:
+                other.in_company = True
 
     def _take(self, child: Child, again: list[Found] | None, queued: int) -> None:
         self._children.remove(child)
@@ -168,7 +181,7 @@ class Runner:
             update={
                 "problems": self._finished,
                 "wall_seconds": time.monotonic() - self._began,
-                "device_seconds": seconds_in_use(uses(self._folder / "gate")),
+                "device_seconds": math.fsum(seconds_in_use(uses(gate)) for gate in self._gates),
             }
         )
 

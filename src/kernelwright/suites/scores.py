@@ -94,8 +94,9 @@ class PlaceScore(Record):
     wall_seconds: float
     device_seconds: float
     device_share: float | None
-    """Of the wall time, in which the device worked in timed or checked calls."""
+    """Of the wall time of each device, in which it worked in timed or checked calls."""
     problems_per_hour: float | None
+    """On one device."""
     spent: Spent | None
     """Of all problems; ``None`` where no record has it."""
 
@@ -165,6 +166,7 @@ def _place(records: Sequence[ProblemRecord], heads: Sequence[Head], against: Seq
     ]
     sittings = [sitting for head in heads for sitting in head.sittings]
     wall = math.fsum(s.wall_seconds for s in sittings)
+    whole = math.fsum(s.wall_seconds * s.devices for s in sittings)
     device = math.fsum(s.device_seconds for s in sittings)
     return PlaceScore(
         device=heads[0].device.name,
@@ -173,8 +175,8 @@ def _place(records: Sequence[ProblemRecord], heads: Sequence[Head], against: Seq
         holding_back=_holding_back(records),
         wall_seconds=wall,
         device_seconds=device,
-        device_share=device / wall if wall else None,
-        problems_per_hour=3600 * sum(s.problems for s in sittings) / wall if wall else None,
+        device_share=device / whole if whole else None,
+        problems_per_hour=3600 * sum(s.problems for s in sittings) / whole if whole else None,
         spent=_spent(records),
     )
 

@@ -106,7 +106,7 @@ def _problems(place: PlaceScore, where: str) -> Sheet:
     notes: tuple[str, ...] = ()
     if place.problems_per_hour is not None and place.device_share is not None:
         notes = (
-            f"{place.problems_per_hour:.1f} problems an hour; the device worked in timed or checked calls for "
+            f"{place.problems_per_hour:.1f} problems an hour and device; it worked in timed or checked calls for "
             f"{_share(place.device_share)} of {place.wall_seconds / 3600:.2f} hours.",
         )
     if place.spent is not None:
