@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kernelwright.judge import source
+from kernelwright.judge.baselines import Builder, best_baseline, build_and_time
 from kernelwright.judge.builds import kept_builds, machine_key
 from kernelwright.judge.conduct import ALLOWANCES, Allowance
 from kernelwright.judge.correctness import Checked, Correctness, DrawPlan
@@ -34,7 +35,7 @@ from kernelwright.judge.reference.client import Reference, ReferenceFailed, base
 from kernelwright.judge.reference.sizes import FEWER_ROWS
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.spent import Spent
-from kernelwright.judge.timing import CandidateSubject, Samples, Stopwatch
+from kernelwright.judge.timing import CandidateSubject, Stopwatch
 from kernelwright.platforms import Platform
 from kernelwright.problems.stress import STRESS_KINDS
 from kernelwright.schema import (
@@ -69,8 +70,6 @@ RELATION_SECONDS = 20.0
 TIMED_DRAWS = 2
 COLD = 8
 """Times the last-level cache: who moves more than this finds little of it there."""
-WORTH_A_RUN_OFF = 1.02
-"""Baselines that look less faster than this leave nothing to decide."""
 
 
 class JudgeSession:
@@ -249,21 +248,25 @@ class JudgeSession:
             counters=counters,
         )
         if trusted:
-            self._machine_key = self._machine_key or machine_key(
-                self.platform.name, self.device.name if self.device else "", self._sandbox
-            )
-            worker.builds = kept_builds(candidate.digest, self._machine_key, self._sandbox)
-            if not self._gate.inside:
-                try:
-                    worker.hand_gate()
-                    self._waiting.append(worker)
-                except Stopped:
-                    worker.close()
-                    raise
-            if self._lends is None:
-                self._lends = can_lend(worker, self._reference)
-            worker.lends = self._lends
+            try:
+                self._vouch(candidate, worker)
+            except Stopped:
+                worker.close()
+                raise
         return worker
+
+    def _vouch(self, candidate: Candidate, worker: Worker) -> None:
+        """Give it what only candidates of built-in authors get. Raises ``Stopped``."""
+        self._machine_key = self._machine_key or machine_key(
+            self.platform.name, self.device.name if self.device else "", self._sandbox
+        )
+        worker.builds = kept_builds(candidate.digest, self._machine_key, self._sandbox)
+        if not self._gate.inside:
+            worker.hand_gate()
+            self._waiting.append(worker)
+        if self._lends is None:
+            self._lends = can_lend(worker, self._reference)
+        worker.lends = self._lends
 
     def _time(
         self, candidate: Candidate, worker: Worker, baselines: tuple[BaselineTiming, ...]
@@ -407,23 +410,21 @@ class JudgeSession:
         return self._baselines
 
     def _build_and_time(self) -> tuple[BaselineTiming, ...]:
-        with self._spent.on("building"):
-            names = tuple(dict.fromkeys(("eager", *self.settings.baselines)))
-            failed: dict[str, str] = {}
-            for name in names:
-                failure = self._build(name)
-                if failure is not None:
-                    failed[name] = failure
-                    self._build_again([other for other in names[: names.index(name)] if other not in failed])
-            built = [name for name in names if name not in failed]
-        with self._spent.on("timing_baselines"):
-            timed = self._time_baselines(built)
-        found = tuple(
-            self._with_limits(timed[name]) if name in timed else BaselineTiming(name=name, failure=failed[name])
-            for name in names
-        )
-        self._reference.ask("forget", names=[name for name in built if name not in ("eager", best_baseline(found))])
+        builder = Builder(self._ask, self._renew_reference, self.plan[0].seed, self.settings.baseline_time_limit)
+        timed = build_and_time(builder, self._stopwatch_ready, self.settings, self._spent)
+        found = tuple(map(self._with_limits, timed))
+        beaten = [b.name for b in found if b.ms is not None and b.name not in ("eager", best_baseline(found))]
+        self._ask("forget", names=beaten)
         return found
+
+    def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Of whichever process is the reference's now."""
+        return self._reference.ask(op, **arguments)
+
+    def _renew_reference(self) -> None:
+        self._reference.close()
+        self._reference = self._new_reference()
+        self._open_reference()
 
     def _with_limits(self, baseline: BaselineTiming) -> BaselineTiming:
         if baseline.ms is None:
@@ -431,39 +432,6 @@ class JudgeSession:
         with contextlib.suppress(ReferenceFailed):  # they say how much there is to gain, and no more
             return baseline.model_copy(update={"limits": self._limits_of(baseline.ms.median)})
         return baseline
-
-    def _time_baselines(self, names: list[str]) -> dict[str, BaselineTiming]:
-        """All side by side; then eager with each one alone that looks faster, but not beyond noise, fastest first."""
-        stopwatch, budget = self._stopwatch_ready(), self.settings.timing_budget
-        samples = stopwatch.measure(names, budget)
-        timed = {name: _standing(samples, name) for name in names}
-        for name in sorted(names, key=lambda name: samples.ms(name).median):
-            if name == "eager" or samples.ratio("eager", name).median < WORTH_A_RUN_OFF:
-                break
-            if not _faster_than_eager(timed[name]):
-                run_off = stopwatch.measure(["eager", name], budget)
-                timed |= {each: _standing(run_off, each) for each in ("eager", name)}
-            if _faster_than_eager(timed[name]):
-                break
-        return timed
-
-    def _build_again(self, names: list[str]) -> None:
-        """After a failure that may have cost the process: what was built before must be there."""
-        if names and not self._reference.ask("built", names=names)["all"]:
-            for name in names:
-                self._build(name)
-
-    def _build(self, name: str) -> str | None:
-        """Build one baseline; the reason, where that fails. One that takes the process with it gets a new process."""
-        limit = self.settings.baseline_time_limit
-        try:
-            return self._reference.ask("build", name=name, seed=self.plan[0].seed, timeout=limit).get("failure")
-        except ReferenceFailed as error:
-            if error.lost:
-                self._reference.close()
-                self._reference = self._new_reference()
-                self._open_reference()
-            return str(error)
 
     def _stopwatch_ready(self) -> Stopwatch:
         if self._stopwatch is None:
@@ -533,20 +501,6 @@ def _close(*fds: int | None) -> None:
     for fd in fds:
         if fd is not None:
             os.close(fd)
-
-
-def best_baseline(baselines: tuple[BaselineTiming, ...]) -> str:
-    """The name of the fastest baseline that works."""
-    timed = [(b.ms.median, b.name) for b in baselines if b.ms is not None]
-    return min(timed)[1] if timed else "eager"
-
-
-def _standing(samples: Samples, name: str) -> BaselineTiming:
-    return BaselineTiming(name=name, ms=samples.ms(name), vs_eager=samples.ratio("eager", name))
-
-
-def _faster_than_eager(baseline: BaselineTiming) -> bool:
-    return baseline.vs_eager is not None and baseline.vs_eager.low > 1.0
 
 
 def _artifacts(worker: Worker) -> dict[str, str]:
