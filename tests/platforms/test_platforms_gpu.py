@@ -55,6 +55,7 @@ def apple(monkeypatch, queue, tmp_path):
         empty_cache=lambda: queue.calls.append("empty_cache"),
         recommended_max_memory=lambda: 12_000,
         current_allocated_memory=lambda: 2_000,
+        driver_allocated_memory=lambda: 3_000,
     )
     monkeypatch.setattr(torch, "mps", stand_in)
     backend = torch.backends.mps
@@ -71,8 +72,11 @@ def test_mps_facts_and_memory(apple, queue):
     assert (facts.platform, facts.name, facts.cores) == ("mps", "Apple M4 Max", 40)
     assert facts.details["recommended_max_memory"] == "12000"
     assert apple.memory_available() == 10_000
+    apple.reset_memory(at_least=1_001)
+    assert not queue.calls, "1,000 bytes are cached"
+    apple.reset_memory(at_least=1_000)
     apple.reset_memory()
-    assert queue.calls == ["empty_cache"]
+    assert queue.calls == ["empty_cache"] * 2
 
 
 def test_mps_stamps_wait_for_the_device(apple, queue):
