@@ -412,10 +412,9 @@ class JudgeSession:
     def _build_and_time(self) -> tuple[BaselineTiming, ...]:
         builder = Builder(self._ask, self._renew_reference, self.plan[0].seed, self.settings.baseline_time_limit)
         timed = build_and_time(builder, self._stopwatch_ready, self.settings, self._spent)
-        found = tuple(map(self._with_limits, timed))
-        beaten = [b.name for b in found if b.ms is not None and b.name not in ("eager", best_baseline(found))]
-        self._ask("forget", names=beaten)
-        return found
+        beaten = [b.name for b in timed if b.ms is not None and b.name not in ("eager", best_baseline(timed))]
+        self._ask("forget", names=beaten)  # the memory of their CUDA graphs is wanted
+        return tuple(map(self._with_limits, timed))
 
     def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Of whichever process is the reference's now."""

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Generator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -386,7 +386,8 @@ class Server:
             self.calls.pop(name, None)
         trees = sys.modules.get("torch._inductor.cudagraph_trees")
         if trees is not None and "compile-max-autotune" not in self.calls:
-            trees.reset_cudagraph_trees()
+            with suppress(Exception):  # TorchInductor's own affair: where it will not, the memory stays taken
+                trees.reset_cudagraph_trees()
         self.platform.reset_memory()
         return {}, ()
 
