@@ -191,6 +191,9 @@ def test_a_timed_verdict_has_every_baseline_intervals_and_limits():
     settings = JudgeSettings(timing_budget=1.5, baselines=("eager", "compile", "nothing"), unsafe=True)
     with JudgeSession(problem(), platforms.get("cpu"), settings) as session:
         verdict = judge(session, HONEST)
+        kept = {"eager", verdict.speedup.best_baseline_name}
+        built = {name for name in ("eager", "compile") if session._ask("built", names=[name])["all"]}
+    assert built == kept, "those that are beaten hold no memory any more"
     assert verdict.status is Status.CORRECT, verdict.feedback
     assert verdict.timing is not None and verdict.limits is not None
     assert [b.name for b in verdict.timing.baselines] == ["eager", "compile", "nothing"]
