@@ -7,6 +7,7 @@ from torch import nn
 
 from kernelwright import platforms, problems
 from kernelwright.judge import JudgeSession, JudgeSettings, ReferenceSurvey
+from kernelwright.judge import session as session_module
 from kernelwright.judge.isolation import NoSandbox
 from kernelwright.judge.reference.client import ReferenceFailed
 from kernelwright.schema import Candidate, Isolation, Precision, Problem, Status, Target
@@ -235,4 +236,18 @@ def test_an_output_that_is_a_view_of_an_input_may_change_with_it():
     candidate = VIEW.split("def get_inputs", maxsplit=1)[0].replace("class Model", "class ModelNew")
     with JudgeSession(problem(VIEW), platforms.get("cpu"), JudgeSettings(timing=False, unsafe=True)) as session:
         verdict = judge(session, candidate)
+    assert verdict.status is Status.CORRECT, verdict.feedback
+
+
+@pytest.mark.parametrize(
+    ("room", "draws"), [(1 << 30, 2), (2 * (32 * 16 * 4 + 32 * 8 + 3 * (32 * 24 * 4 + 32 * 8)) - 1, 1)]
+)
+def test_what_is_timed_on_fits_side_by_side(monkeypatch, room, draws):
+    """An output that is looked at is held against its draw: to make that anew costs more than the call."""
+    monkeypatch.setattr(session_module, "DRAW_BYTES", room)
+    settings = JudgeSettings(timing_budget=0.2, baselines=("eager",), unsafe=True)
+    with JudgeSession(problem(), platforms.get("cpu"), settings) as session:
+        verdict = judge(session, HONEST)
+        assert session._stopwatch is not None
+        assert len(session._stopwatch.plan) == draws
     assert verdict.status is Status.CORRECT, verdict.feedback

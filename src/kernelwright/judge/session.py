@@ -68,6 +68,7 @@ OTHER_SIZE_SECONDS = 20.0
 RELATION_SECONDS = 20.0
 """Where one draw takes longer than this to answer, no metamorphic relations are looked for."""
 TIMED_DRAWS = 2
+"""One where these do not fit side by side: each output that is looked at would else cost a run in float64."""
 COLD = 8
 """Times the last-level cache: who moves more than this finds little of it there."""
 
@@ -435,7 +436,8 @@ class JudgeSession:
     def _stopwatch_ready(self) -> Stopwatch:
         if self._stopwatch is None:
             natural = [draw for draw in self.plan if draw.kind == NATURAL]
-            natural = natural[: 1 if natural[0].facts["input_bytes"] > LARGE_INPUT_BYTES else TIMED_DRAWS]
+            together = TIMED_DRAWS * (natural[0].facts["input_bytes"] + 3 * natural[0].facts["output_bytes"])
+            natural = natural[: TIMED_DRAWS if together <= DRAW_BYTES else 1]
             allowance = ALLOWANCES.get(self.platform.name, Allowance())
             self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, allowance, self._gate)
         return self._stopwatch
