@@ -71,6 +71,19 @@ def test_nobody_else_may_point_at_memory() -> None:
     os.close(lent.fd)
 
 
+def test_a_full_device_is_no_fault_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    lender = StandIn()
+    lent = wire.lend([torch.ones(8)], lender)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(lender, "borrowed", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        wire.unpack(lent.fd, lender=lender)
+    os.close(lent.fd)
+
+
 PROBLEM = """
 import torch
 from torch import nn

@@ -13,6 +13,7 @@ from suite_kit import RELU
 from kernelwright.judge import wire
 from kernelwright.judge.gate import DeviceGate
 from kernelwright.judge.reference.client import Reference
+from kernelwright.judge.reference.server import Server
 from kernelwright.schema import Problem
 
 
@@ -81,7 +82,7 @@ def test_what_is_unreadable_is_said_without_the_device(opened: tuple[Reference, 
 HUNGRY = """\
 import torch
 
-calls = []
+calls, drawn = [], []
 
 
 class Model(torch.nn.Module):
@@ -93,6 +94,9 @@ class Model(torch.nn.Module):
 
 
 def get_inputs():
+    drawn.append(1)
+    if CALL == 0 and len(drawn) == 1:
+        raise torch.OutOfMemoryError("others have it")
     return [torch.rand(16, 16) - 0.5]
 
 
@@ -101,9 +105,9 @@ def get_init_inputs():
 """
 
 
-@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("call", [0, 1, 2])
 def test_who_lacks_memory_beside_others_tries_again_alone(tmp_path: Path, call: int) -> None:
-    """For eager's answer, and in float64: nobody makes do with another yardstick because others have the memory."""
+    """For the inputs, for eager's answer, and in float64: no other yardstick because others have the memory."""
     gate = DeviceGate(tmp_path)
     reference = Reference("cpu", gate, str(tmp_path))
     # the run in float64 is one of a copy: its count goes no further
@@ -129,3 +133,22 @@ def test_who_lacks_memory_beside_others_tries_again_alone(tmp_path: Path, call: 
     asking.join(60)
     reference.close()
     assert answers[0]["yardstick"] == "float64"
+
+
+def full_device() -> wire.WireError:
+    try:
+        raise wire.WireError("unreadable tensor file") from torch.OutOfMemoryError("full")
+    except wire.WireError as error:
+        return error
+
+
+def test_nobody_is_blamed_for_memory_that_others_may_have(tmp_path: Path) -> None:
+    """A candidate whose outputs do not fit beside others is asked about again, and is at fault when alone."""
+    server = Server.__new__(Server)
+    server.gate = DeviceGate(tmp_path)
+    with server.gate.shared(), pytest.raises(wire.WireError):
+        server._broken(full_device())
+    with server.gate.shared():
+        assert server._broken(wire.WireError("cut short"))[0] == {"broken": "cut short"}
+    with server.gate.alone():
+        assert server._broken(full_device())[0] == {"broken": "unreadable tensor file"}

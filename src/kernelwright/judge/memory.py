@@ -29,6 +29,15 @@ def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
     return 4 * input_bytes + 9 * output_bytes + 5 * peak_bytes // 2
 
 
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether it, or what it was made from, says that a device's memory is full."""
+    import torch
+
+    while error is not None and not isinstance(error, torch.OutOfMemoryError):
+        error = error.__cause__
+    return error is not None
+
+
 class Ticket:
     """So many bytes, until it is closed or its process ends."""
 

@@ -389,7 +389,8 @@ class Foreign:
 def unpack(
     fd: int, *, trusted: bool = False, mapped: bool = False, device: str = "cpu", lender: Lender | None = None
 ) -> Any:
-    """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else.
+    """Read what ``pack`` wrote into fresh memory on ``device``. Raises ``WireError`` for anything else, and
+    ``torch.OutOfMemoryError`` where the device is full.
 
     ``lender``: what ``lend`` wrote can be read too, for whoever wrote it may be believed.
 
@@ -399,6 +400,8 @@ def unpack(
     reader = _Reader(fd, trusted, mapped, device, lender)
     try:
         return reader.decode(reader.tree)
+    except torch.OutOfMemoryError:  # no fault of the file
+        raise
     except (ValueError, TypeError, OverflowError, RuntimeError, pickle.UnpicklingError) as error:
         if isinstance(error, WireError):
             raise
@@ -410,7 +413,7 @@ def to_device(value: Any, device: str) -> Any:
     try:
         return map_leaves(lambda leaf: leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf, value)
     except RuntimeError as error:
-        raise WireError(f"unreadable tensor file: {error}") from None
+        raise WireError(f"unreadable tensor file: {error}") from error
 
 
 def to_host(value: Any) -> Any:

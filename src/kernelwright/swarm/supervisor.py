@@ -6,7 +6,7 @@ from kernelwright.authors import Author, waits
 from kernelwright.authors.standing import best
 from kernelwright.schema import Attempt, BaselineTiming
 from kernelwright.swarm.ledger import Ledger
-from kernelwright.swarm.selection import best_attempt
+from kernelwright.swarm.selection import best_attempt, best_baseline
 
 AT_THE_LIMIT = 0.95
 """Share of a hardware limit beyond which the rest is noise."""
@@ -31,13 +31,11 @@ def why_drop(author: Author, ledger: Ledger) -> str | None:
 
 def why_not_begin(baselines: Sequence[BaselineTiming]) -> str | None:
     """Why nobody need be asked at all: the fastest baseline does little but read the inputs and write the outputs."""
-    timed = [(b.ms.median, b.name, b.limits) for b in baselines if b.ms is not None]
-    if not timed:
+    stays = best_baseline(baselines)
+    limits = stays.limits if stays is not None else None
+    if stays is None or limits is None or limits.certain_share is None or limits.certain_share < LITTLE_TO_GAIN:
         return None
-    _, name, limits = min(timed, key=lambda one: one[0])
-    if limits is None or limits.certain_share is None or limits.certain_share < LITTLE_TO_GAIN:
-        return None
-    return f"{name} is at {limits.certain_share:.0%} of what memory allows any program"
+    return f"{stays.name} is at {limits.certain_share:.0%} of what memory allows any program"
 
 
 def why_end(ledger: Ledger) -> str | None:

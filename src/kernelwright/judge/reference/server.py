@@ -26,6 +26,7 @@ from kernelwright.judge.files import seal
 from kernelwright.judge.first_call import FirstCall
 from kernelwright.judge.gate import SPARE_BYTES, DeviceGate, Gate, OpenGate, WaitingTime, gate_at
 from kernelwright.judge.limits import ProblemCosts, measure_costs
+from kernelwright.judge.memory import lacks_memory
 from kernelwright.judge.reference import baselines
 from kernelwright.judge.reference.client import SHARED_THROUGHOUT
 from kernelwright.judge.reference.draws import NATURAL, Draw, Draws, bitwise_equal, few_threads, one_line
@@ -96,9 +97,10 @@ class Server:
         try:
             with self.gate.shared() if message["op"] in SHARED_THROUGHOUT else nullcontext():
                 return self._handled(message, fds)
-        except torch.OutOfMemoryError:
-            pass  # only here is what the failed try held let go of
-        finally:
+        except Exception as error:
+            if not lacks_memory(error):
+                raise
+        finally:  # only here is what the failed try held let go of
             self._give_back()
         try:
             with self.gate.alone():  # now what others needed for a moment is free
@@ -244,7 +246,7 @@ class Server:
         try:
             outputs, inputs = wire.to_device(found, self.platform.device)
         except wire.WireError as error:
-            return {"broken": f"{error}"}, ()
+            return self._broken(error)
         comparison, reply = _compare(draw, outputs)
         if reply["failures"] and message["kind"] in MOVED:  # nothing is refused without a run of its own
             whole = self.draws.run_moved(message["seed"], message["kind"])
@@ -257,6 +259,12 @@ class Server:
         if message.get("remember"):
             self.first_answer = outputs
         return reply, ()
+
+    def _broken(self, error: wire.WireError) -> Reply:
+        """What cannot be put on the device; nobody is blamed for memory that others may have."""
+        if self.gate.in_company and lacks_memory(error):
+            raise error
+        return {"broken": f"{error}"}, ()
 
     def _changed_inputs(self, inputs: Any, draw: Draw) -> str | None:
         """What a candidate did to its inputs beyond what the reference does to them: one line, or ``None``."""
@@ -288,7 +296,7 @@ class Server:
         try:
             outputs = wire.to_device(outputs, self.platform.device)
         except wire.WireError as error:
-            return {"broken": f"{error}"}, ()
+            return self._broken(error)
         seed, change = message["seed"], message["change"]
         if change is None:
             return _compare(self.draws.get(seed, NATURAL), outputs)[1] | {"seconds": 0.0}, ()
@@ -313,7 +321,7 @@ class Server:
         try:
             outputs = wire.to_device(outputs, self.platform.device)
         except wire.WireError as error:
-            return {"broken": f"{error}"}, ()
+            return self._broken(error)
         before, now = flatten(self.first_answer)[0], flatten(outputs)[0]
         same = len(before) == len(now) and all(
             bitwise_equal(a, b)
