@@ -110,7 +110,6 @@ def test_who_lacks_memory_beside_others_tries_again_alone(tmp_path: Path, call: 
     """For the inputs, for eager's answer, and in float64: no other yardstick because others have the memory."""
     gate = DeviceGate(tmp_path)
     reference = Reference("cpu", gate, str(tmp_path))
-    # the run in float64 is one of a copy: its count goes no further
     source = HUNGRY.replace("CALL", str(call))
     reference.open(
         Problem(name="hungry", format="kernelbench", source=source),
