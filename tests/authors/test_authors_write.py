@@ -1,5 +1,6 @@
 """``inductor``, ``rewriter`` and ``rewriter+inductor`` on whole problems."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def test_inductor_proposes_its_modes_in_order(row_sum: Problem, eager_compile: l
     on_gpu = everything("inductor", task(row_sum, "cuda"))
     assert [c.title.split("(")[1] for c in on_gpu] == ["default)", "max-autotune)", "reduce-overhead)"]
     assert 'mode="max-autotune"' in on_gpu[1].source
+
+
+def test_inductor_leaves_out_what_a_baseline_has_shown(row_sum: Problem) -> None:
+    def titles(*beaten: str) -> list[str]:
+        asked = replace(task(row_sum, "cuda"), beaten=frozenset(beaten))
+        return [candidate.title for candidate in everything("inductor", asked)]
+
+    modes = [f"torch.compile ({mode})" for mode in ("default", "max-autotune", "reduce-overhead")]
+    assert titles() == titles("eager") == modes
+    assert titles("compile") == modes[1:]
+    assert titles("compile-max-autotune") == modes[:1]
+    assert titles("compile", "compile-max-autotune") == []
 
 
 def test_inductor_really_compiles(row_sum: Problem, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,10 +38,12 @@ class PaperAuthor:
         self.name = name
         self.trusted = trusted
         self.seen: list[tuple[Attempt, ...]] = []
+        self.beaten: list[frozenset[str]] = []
         self._says = list(says)
 
     def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
         self.seen.append(tuple(history))
+        self.beaten.append(task.beaten)
         say = self._says[len(history)] if len(history) < len(self._says) else None
         if isinstance(say, Exception):
             raise say

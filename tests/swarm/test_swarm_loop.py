@@ -27,6 +27,12 @@ def test_an_author_sees_its_own_attempts_only(table: Any, author: Any) -> None:
     assert [[x.candidate.source for x in seen] for seen in b.seen] == [[], ["ok 1.3"]]
 
 
+def test_an_author_is_told_which_baselines_are_beaten(table: Any, author: Any) -> None:
+    asked = author("a", ["ok 1.1"])
+    table.swarm(asked).start(table.settings(asked))
+    assert set(asked.beaten) == {frozenset({"eager"})}
+
+
 def test_the_judge_is_told_who_is_trusted(table: Any, author: Any) -> None:
     authors = author("ours", ["ok 1.1"]), author("theirs", ["ok 1.2"], trusted=False)
     table.swarm(*authors).start(table.settings(*authors))

@@ -16,7 +16,7 @@ from kernelwright.schema import (
     Status,
     Verdict,
 )
-from kernelwright.swarm.selection import best_against_eager, best_attempt, choose
+from kernelwright.swarm.selection import beaten, best_against_eager, best_attempt, choose
 
 
 def iv(low: float, median: float, high: float) -> Interval:
@@ -108,6 +108,15 @@ def test_a_baselines_own_standing_is_the_widest_interval_that_fits() -> None:
     assert outcome.speedup.eager == iv(1.9 / 1.1, 2.0, 2.1 / 0.9)
     assert outcome.speedup.best_baseline == iv(1.0, 1.0, 1.0)
     assert choose([], (EAGER,), ()).speedup.eager == iv(1.0, 1.0, 1.0)
+
+
+def test_a_baseline_is_beaten_by_one_that_could_be_a_file() -> None:
+    tuned = BaselineTiming(name="compile-max-autotune", ms=iv(1.0, 1.1, 1.2))
+    assert beaten((EAGER, COMPILE, tuned)) == {"eager", "compile-max-autotune"}
+    assert beaten((EAGER, COMPILE, TUNED, ONNX)) == {"eager"}
+    slow = BaselineTiming(name="compile", ms=iv(2.9, 3.0, 3.1))
+    assert beaten((EAGER, slow)) == {"compile"}
+    assert beaten(()) == frozenset()
 
 
 def test_no_baseline_at_all_leaves_eager() -> None:

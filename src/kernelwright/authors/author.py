@@ -47,6 +47,8 @@ class Task:
     """The best correct Attempt of each other Author, best first."""
     advice: Advice | None = None
     """About the Author's best Attempt."""
+    beaten: frozenset[str] = frozenset()
+    """Baselines that were timed and do not stay: a Candidate that does the same need not be written."""
     gate: str | None = None
     """The folder of the gate (``judge/gate.py``) before a device that several judges use; who measures passes it."""
     journal: Journal = field(default_factory=MemoryJournal, compare=False)

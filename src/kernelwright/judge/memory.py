@@ -15,6 +15,9 @@ from pathlib import Path
 SHARE = 0.9
 """Of the device's memory, for all problems together: contexts and kernels take some too."""
 POLL_SECONDS = 0.2
+PROCESSES = 2 << 30
+"""Bytes that a problem's processes take however small its tensors are: three contexts of half a gibibyte, and what
+PyTorch's caches may keep beside others."""
 PATIENCE = 60.0
 """Seconds after which nobody who came later goes first any more, however little they want."""
 
@@ -26,7 +29,7 @@ def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
     own precision and in float64, by a CUDA graph, and three times by the candidate, which hands a copy over; and one
     process or the other makes a call in float64.
     """
-    return 4 * input_bytes + 9 * output_bytes + 5 * peak_bytes // 2
+    return PROCESSES + 4 * input_bytes + 9 * output_bytes + 5 * peak_bytes // 2
 
 
 def lacks_memory(error: BaseException | None) -> bool:

@@ -24,6 +24,8 @@ from kernelwright.swarm.interrupts import uninterrupted
 POLL_SECONDS = 0.1
 TIMING_CORES = 2
 """For the processes of the one candidate that is being timed, and of its reference."""
+COMPILING = 2
+"""One of so many problems compiles at a time: the others wait for the device, or are on it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def default_at_once(platform: str, devices: int = 1) -> int:
 
 def compile_threads(at_once: int, devices: int = 1) -> int:
     """For each problem's compiler, such that whoever is timed meanwhile finds a core: launching kernels takes one."""
-    return max(1, (_cores() - TIMING_CORES * devices) // (at_once * devices))
+    return max(1, COMPILING * (_cores() - TIMING_CORES * devices) // (at_once * devices))
 
 
 def _cores() -> int:

@@ -77,6 +77,16 @@ def best_baseline(baselines: Iterable[BaselineTiming]) -> BaselineTiming | None:
     return timed[max(faster, key=lambda name: faster[name])] if faster else timed["eager"]
 
 
+def beaten(baselines: Sequence[BaselineTiming]) -> frozenset[str]:
+    """Baselines that were timed and do not stay: written as a file they would not win either.
+
+    ONNX Runtime beats none: it is no module, so that the user may keep what comes second.
+    """
+    timed = [b for b in baselines if b.ms is not None and b.name != "onnxruntime"]
+    stays = best_baseline(timed)
+    return frozenset(b.name for b in timed if b is not stays)
+
+
 def _against_eager(baseline: BaselineTiming, eager: BaselineTiming) -> Interval | None:
     """Eager's time over this baseline's: paired where that was measured, else the widest interval that fits."""
     if baseline.vs_eager is not None or baseline.ms is None or eager.ms is None:

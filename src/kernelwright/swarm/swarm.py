@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kernelwright.analysis import Analyst
 from kernelwright.authors import Author, Proposal, Task, waits
-from kernelwright.schema import ContextPiece, Run, RunSettings, RunState, Verdict
+from kernelwright.schema import BaselineTiming, ContextPiece, Run, RunSettings, RunState, Verdict
 from kernelwright.store import Store
 from kernelwright.swarm import supervisor
 from kernelwright.swarm.attempts import as_attempt, not_written
@@ -18,7 +18,7 @@ from kernelwright.swarm.ledger import Ledger
 from kernelwright.swarm.observer import Observer, Silent
 from kernelwright.swarm.policies import policy_for
 from kernelwright.swarm.questions import Questions
-from kernelwright.swarm.selection import best_attempt, choose
+from kernelwright.swarm.selection import beaten, best_attempt, choose
 from kernelwright.swarm.session import Session
 from kernelwright.swarm.writers import Writers, Written
 
@@ -84,7 +84,7 @@ class Swarm:
             if (reason := supervisor.why_not_begin(baselines)) is not None:
                 for author in ledger.active:
                     self._drop(author, reason, ledger)
-            self._let_them_write(ledger, journal)
+            self._let_them_write(ledger, self._questions(run.settings, journal, baselines))
             outcome = choose(ledger.attempts, baselines, self._session.problem_labels)
             self._store.finish_run(run.id, outcome, ledger.elapsed())
         except BaseException as error:
@@ -99,9 +99,9 @@ class Swarm:
         self._observer.run_finished(finished)
         return finished
 
-    def _let_them_write(self, ledger: Ledger, journal: StoreJournal) -> None:
+    def _let_them_write(self, ledger: Ledger, questions: Questions) -> None:
         """Asks and judges until the end. What is still being written then is dropped."""
-        writers, questions = Writers(), self._questions(ledger.run.settings, journal)
+        writers = Writers()
         for author in ledger.active:
             if supervisor.why_drop(author, ledger) is not None:
                 ledger.retire(author)
@@ -170,7 +170,9 @@ class Swarm:
         ledger.retire(author)
         self._observer.author_finished(author.name, reason)
 
-    def _questions(self, settings: RunSettings, journal: StoreJournal) -> Questions:
+    def _questions(
+        self, settings: RunSettings, journal: StoreJournal, baselines: Sequence[BaselineTiming]
+    ) -> Questions:
         peers = {ContextPiece.PEERS} if policy_for(settings, 0).shows_peers else set[ContextPiece]()
         context = settings.context | peers
         task = replace(
@@ -179,6 +181,7 @@ class Swarm:
             context=context,
             reference=settings.reference if ContextPiece.REFERENCE in context else None,
             docs=settings.docs if ContextPiece.DOCS in context else (),
+            beaten=beaten(baselines),
             journal=journal,
         )
         analyst = self._analyst if ContextPiece.PROFILE in context else None
