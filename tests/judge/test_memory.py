@@ -109,3 +109,11 @@ def test_what_a_device_lacks_memory_for_is_no_work_for_the_host(
     monkeypatch.setattr(made, "_run", run)
     answers = made._answers([torch.ones(rows, 4)], torch.ones(rows, 4), 1)
     assert answers.kind == kind
+
+
+def test_small_problems_want_what_their_processes_take() -> None:
+    assert memory.wanted(0, 0, 0) == memory.PROCESSES
+    gibibyte = 1 << 30
+    elementwise = memory.wanted(6 * gibibyte, 6 * gibibyte, 12 * gibibyte)
+    assert elementwise == memory.PROCESSES + 66 * gibibyte
+    assert memory.wanted(6 * gibibyte, 6 * gibibyte, 18 * gibibyte) == elementwise + 18 * gibibyte

@@ -126,3 +126,14 @@ def test_one_line_where_there_are_no_gpus(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
     assert "--devices spreads problems over NVIDIA GPUs" in done.output
+
+
+def test_alike_neighbours_do_not_come_together(tmp_path: Path) -> None:
+    files = {f"level{level}/{k}_Problem.py": RELU for level in (1, 2) for k in range(1, 33)}
+    plan = kernelbench.find(checkout(tmp_path, files), [1, 2], None, ())
+    order = runner.mixed(plan)
+    assert sorted(order, key=plan.index) == plan
+    assert order == runner.mixed(plan[::-1])
+    assert {found.level for found in order[:16]} == {1, 2}
+    places = [order.index(found) for found in plan[:8]]
+    assert max(places) - min(places) > 16

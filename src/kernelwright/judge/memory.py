@@ -25,11 +25,12 @@ PATIENCE = 60.0
 def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
     """Bytes that judging takes, mostly. ``peak_bytes``: of one call of the reference, inputs and outputs included.
 
-    Inputs are held by the reference and the candidate, and once more by a CUDA graph; outputs by the reference in their
-    own precision and in float64, by a CUDA graph, and three times by the candidate, which hands a copy over; and one
-    process or the other makes a call in float64.
+    Inputs are held by the reference and the candidate, once more by a CUDA graph, and in float64 while the right answer
+    is made; outputs by the reference in their own precision, in float64 and by a CUDA graph, and twice by the
+    candidate, which hands a copy over; what lies in between by a CUDA graph, and in float64.
     """
-    return PROCESSES + 4 * input_bytes + 9 * output_bytes + 5 * peak_bytes // 2
+    between = max(0, peak_bytes - input_bytes - output_bytes)
+    return PROCESSES + 5 * input_bytes + 6 * output_bytes + 3 * between
 
 
 def lacks_memory(error: BaseException | None) -> bool:

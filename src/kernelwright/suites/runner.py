@@ -1,5 +1,6 @@
 """A suite from its first problem to its last: processes side by side, one results file, written after each problem."""
 
+import hashlib
 import math
 import os
 import shutil
@@ -24,8 +25,8 @@ from kernelwright.swarm.interrupts import uninterrupted
 POLL_SECONDS = 0.1
 TIMING_CORES = 2
 """For the processes of the one candidate that is being timed, and of its reference."""
-COMPILING = 2
-"""One of so many problems compiles at a time: the others wait for the device, or are on it."""
+COMPILING = 3
+"""One of so many problems compiles at a time: the others wait for the device or its memory, or are on it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,15 @@ def compile_threads(at_once: int, devices: int = 1) -> int:
     return max(1, COMPILING * (_cores() - TIMING_CORES * devices) // (at_once * devices))
 
 
+def mixed(plan: Sequence[Found]) -> list[Found]:
+    """The problems in an order that is the same each time and does not follow the numbers.
+
+    Neighbours in a suite are alike: those whose tensors fill the device's memory would wait for each other, while those
+    that leave room for others come all together at another time.
+    """
+    return sorted(plan, key=lambda found: hashlib.sha256(found.title.encode()).digest())
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -95,7 +105,8 @@ class Runner:
         """
         again: list[Found] = []
         try:
-            left = self._all(deque(self.work.plan), self.work.at_once, again)
+            plan = mixed(self.work.plan) if self.work.at_once > 1 else self.work.plan
+            left = self._all(deque(plan), self.work.at_once, again)
             # what failed beside others may have wanted the memory that they had
             return left + self._all(deque(again), 1, None)
         finally:
