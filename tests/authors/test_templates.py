@@ -8,21 +8,25 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import triton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from templates_kit import Answers, Case, error, interpreted
 from torch import nn
+from triton.backends.compiler import GPUTarget
 
 from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.graph.ir import Graph, Node, attributes
-from kernelwright.authors.templates import convolutions, half_layers, products
+from kernelwright.authors.templates import convolutions, half_layers, products, tuning
 from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.kernels.weights import high_part, low_part, row_unit
 from kernelwright.authors.templates.tiles import CANDIDATES, FILLS, Lie, Shape, Tile, blocks, cut, tile_for
 from kernelwright.authors.templates.tuning import Tuner
+from kernelwright.judge.gate import DeviceGate, Gate
 
 
 class Module(nn.Module):
@@ -362,15 +366,30 @@ def test_layers_of_a_sequence_are_named(tmp_path: Path) -> None:
     ast.parse(written.source)
 
 
-def tuner(path: Path, times: dict[Tile, float], asked: list[Tile]) -> Tuner:
-    def build(shape: Shape, lie: Lie, tile: Tile) -> Callable[[], float]:
+class PaperProduct:
+    """Takes as long as it says, or is too much when it is first called."""
+
+    def __init__(self, ms: float) -> None:
+        self._ms = ms
+
+    def once(self) -> None:
+        if self._ms < 0:
+            raise RuntimeError("out of resource: registers")
+
+    def milliseconds(self) -> float:
+        return self._ms
+
+
+def tuner(path: Path, times: dict[Tile, float], asked: list[Tile], gate: Gate | None = None) -> Tuner:
+    def build(shape: Shape, lie: Lie, tile: Tile) -> PaperProduct:
         del shape, lie
+        assert gate is None or not gate.inside, "compiling keeps nobody from the device"
         asked.append(tile)
         if tile not in times:
             raise RuntimeError("out of resource: shared memory")
-        return lambda: times[tile]
+        return PaperProduct(times[tile])
 
-    return Tuner(path, build)
+    return Tuner(path, build, gate)
 
 
 def test_the_fastest_tile_is_measured_once_for_all_processes(tmp_path: Path) -> None:
@@ -382,6 +401,39 @@ def test_the_fastest_tile_is_measured_once_for_all_processes(tmp_path: Path) -> 
     assert tuner(path, {}, again)(shape, Lie.NN) == CANDIDATES[2] and again == []
     assert tuner(path, {CANDIDATES[1]: 1.0}, again)(shape, Lie.NT) == CANDIDATES[1]
     assert tuner(path, {}, list[Tile]())(shape, Lie.NN) == CANDIDATES[2]
+
+
+def test_a_tile_that_compiles_and_does_not_run_is_left_out(tmp_path: Path) -> None:
+    times = {CANDIDATES[0]: 3.0, CANDIDATES[2]: -1.0}
+    gate = DeviceGate(tmp_path / "gate")
+    assert tuner(tmp_path / "tiles.json", times, [], gate)(Shape(1, 512, 512, 512), Lie.NN) == CANDIDATES[0]
+
+
+class FarDevice:
+    """Triton's driver on a machine without the GPU that it compiles for: it can tell what that is, and no more."""
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return device
+
+    def get_current_target(self) -> Any:
+        return GPUTarget("cuda", 90, 32)
+
+
+def test_a_tile_is_compiled_without_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And for the very arguments that it is called with: else the call would compile it again, with the device held."""
+    monkeypatch.setattr(triton.runtime.driver, "_active", FarDevice())
+    shape, lie, tile = Shape(2, 64, 128, 256), Lie.NT, CANDIDATES[3]
+    product = tuning._Stand().build(shape, lie, tile)
+    [(compiled, *_)] = product.kernel.device_caches.values()
+    assert len(compiled) == 1
+    half, single = torch.empty(16, dtype=torch.float16), torch.empty(16)
+    numbers, grid, options = tuning._launch(shape, lie, tile)
+    tensors = half, half, single, half, half, single, single
+    product.kernel.run(*tensors, *numbers, grid=grid, warmup=True, **options)
+    assert len(compiled) == 1
 
 
 def test_where_nothing_can_be_measured_the_size_decides(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The accuracy rule: what passes, what does not, and what it may not depend on."""
 
 import math
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from kernelwright.judge.accuracy import AccuracyRecord, Yardstick, leaves, one_rounding_unit
+from kernelwright.judge.reference import server
 from kernelwright.judge.yardstick import NOTHING_IN_COMMON
 from kernelwright.schema import Accuracy, Precision
 
@@ -476,3 +479,13 @@ def test_near_is_not_there_for_answers_that_need_the_whole_yardstick():
     assert Yardstick(r.float(), r).near(r.float()[:32]) is None
     assert Yardstick(r.float(), r).near((r.float(), r.float())) is None
     assert Yardstick(torch.arange(9), torch.arange(9)).near(torch.arange(9) + 1) is not None
+
+
+def test_a_timed_answer_that_is_near_eagers_under_the_rule_needs_no_run_in_float64() -> None:
+    """As inexact as eager's own tf32, it would miss KernelBench's tolerance: nobody asked for that one."""
+    right = exact(0, (4096,))
+    eager, candidate = (right.float() + 2e-3 * randn(4096, seed=seed) for seed in (1, 2))
+    draw = cast(Any, SimpleNamespace(yardstick=Yardstick(eager, right)))
+    assert server._passes_near(draw, eager, candidate, "strict")
+    assert not server._passes_near(draw, eager, candidate, "kernelbench")
+    assert not server._passes_near(draw, eager, torch.zeros(4096), "strict")

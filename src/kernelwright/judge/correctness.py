@@ -175,7 +175,8 @@ class Correctness:
             return
         fd = self._call(draw, look_at_inputs=False, reuse=True, change=change)
         try:
-            check = self._check("check_timed", fd, seed=draw.seed, change=change, at=None)
+            rule = self.precision.value
+            check = self._check("check_timed", fd, seed=draw.seed, change=change, at=None, precision=rule)
             self.checked.reference_seconds += check.get("seconds", 0.0)
         finally:
             os.close(fd)

@@ -15,8 +15,8 @@ from pathlib import Path
 SHARE = 0.9
 """Of the device's memory, for all problems together: contexts and kernels take some too."""
 POLL_SECONDS = 0.2
-PROCESSES = 2 << 30
-"""Bytes that a problem's processes take however small its tensors are: three contexts of half a gibibyte, and what
+PROCESSES = 3 << 30
+"""Bytes that a problem's processes take however small its tensors are: three contexts with their kernels, and what
 PyTorch's caches may keep beside others."""
 PATIENCE = 60.0
 """Seconds after which nobody who came later goes first any more, however little they want."""

@@ -35,7 +35,7 @@ from kernelwright.judge.reference.client import Reference, ReferenceFailed, base
 from kernelwright.judge.reference.sizes import FEWER_ROWS
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.spent import Spent
-from kernelwright.judge.timing import CandidateSubject, Stopwatch
+from kernelwright.judge.timing import STRANGERS, VOUCHED, CandidateSubject, Looks, Stopwatch
 from kernelwright.platforms import Platform
 from kernelwright.problems.stress import STRESS_KINDS
 from kernelwright.schema import (
@@ -148,7 +148,7 @@ class JudgeSession:
             elif self.settings.timing:
                 baselines = self.baselines()
                 with self._spent.on("timing"):
-                    timing, speedup = self._time(candidate, worker, baselines)
+                    timing, speedup = self._time(candidate, worker, baselines, VOUCHED if trusted else STRANGERS)
                 limits = self._hold_against_limits(timing)
             came_from = origin(candidate, worker, partial(self._two_draws, lend=worker.lends), self._operators())
             checked.candidate_seconds += came_from.seconds
@@ -270,7 +270,7 @@ class JudgeSession:
         worker.lends = self._lends
 
     def _time(
-        self, candidate: Candidate, worker: Worker, baselines: tuple[BaselineTiming, ...]
+        self, candidate: Candidate, worker: Worker, baselines: tuple[BaselineTiming, ...], looks: Looks
     ) -> tuple[Timing, Speedup]:
         """Against eager and the best baseline, interleaved."""
         best = best_baseline(baselines)
@@ -278,7 +278,7 @@ class JudgeSession:
         worker.extend(self.settings.time_limit + self.settings.timing_budget)
         stopwatch = self._stopwatch_ready()
         stopwatch.give_inputs(worker)
-        samples = stopwatch.measure(names, self.settings.timing_budget, CandidateSubject(worker, candidate))
+        samples = stopwatch.measure(names, self.settings.timing_budget, CandidateSubject(worker, candidate, looks))
         timed = {name: samples.ms(name) for name in names}
         timing = Timing(
             candidate_ms=samples.ms("candidate"),

@@ -29,11 +29,8 @@ MAX_CALLS = 1024
 COPY_BYTES = 128 << 20
 HANDED_OVER = 8
 HANDED_OVER_BYTES = 32 << 20
-FIRST_LOOKS, LATER_LOOKS, FINAL_LOOKS = 6, 0.2, 4
-"""Rounds in which outputs are handed over: the first ones, this share at random, and some more after the last one."""
-LEAST_CALLS, FINAL_SHARE = 200, 0.25
-"""The final looks come after this many calls of the candidate, as far as that share of the budget allows it: who
-answers rightly up to some call and cheats from there on must begin that late to stay unseen."""
+FINAL_SHARE = 0.25
+"""Of the budget, that calls before the final looks may take."""
 CALIBRATION_CALLS = 5
 OVERLONG = 16.0
 """A block that takes so many times ``BLOCK_MS`` on the judge's clock is made of fewer calls from the next round on: its
@@ -42,6 +39,27 @@ PATIENCE = 4.0
 """How far the budget may be overdrawn, as a factor, while nothing can be said."""
 LARGE_RATIO = 1.1
 MAX_ROUNDS = 64
+
+
+@dataclass(frozen=True)
+class Looks:
+    """When outputs of timed calls are handed over, and one of them compared."""
+
+    first: int
+    """In so many rounds from the first one on."""
+    later: float
+    """In this share of the others, at random."""
+    final: int
+    """In so many blocks after the last round."""
+    calls: int
+    """The candidate's calls before those, as far as ``FINAL_SHARE`` allows it: who answers rightly up to some call and
+    cheats from there on must begin that late to stay unseen."""
+
+
+STRANGERS = Looks(first=6, later=0.2, final=4, calls=200)
+VOUCHED = Looks(first=2, later=0.1, final=1, calls=0)
+"""For built-in authors. What a compiler gets wrong in a timed call (a race, a graph that reads what is gone) it gets
+wrong in any of them; cheating is not looked for."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +116,9 @@ class CandidateSubject:
 
     name = "candidate"
 
-    def __init__(self, worker: Worker, candidate: Candidate):
+    def __init__(self, worker: Worker, candidate: Candidate, looks: Looks = STRANGERS):
         self.worker = worker
+        self.looks = looks
         self._candidate = candidate
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
@@ -215,7 +234,7 @@ class Stopwatch:
         while samples.rounds < MAX_ROUNDS:
             self._random.shuffle(subjects)
             blocks: dict[str, Block] = {}
-            look = candidate is not None and (samples.rounds < FIRST_LOOKS or self._random.random() < LATER_LOOKS)
+            look = candidate is not None and self._looks_now(candidate.looks, samples.rounds)
             for subject in subjects:
                 blocks[subject.name] = self._block(subject, calls[subject.name], samples, conduct, candidate, look=look)
                 samples.by_subject[subject.name].append(blocks[subject.name].per_call)
@@ -226,17 +245,20 @@ class Stopwatch:
             if samples.tight(baselines) or time.monotonic() - began > budget * samples.patience(baselines):
                 break
         if candidate is not None:
-            final = self._final_calls(samples, budget)
-            for _ in range(FINAL_LOOKS):
+            final = self._final_calls(samples, budget, candidate.looks)
+            for _ in range(candidate.looks.final):
                 self._block(candidate, final, samples, conduct, candidate, look=True)
         conduct.judge()
         return samples
 
-    def _final_calls(self, samples: Samples, budget: float) -> int:
+    def _looks_now(self, looks: Looks, rounds: int) -> bool:
+        return rounds < looks.first or self._random.random() < looks.later
+
+    def _final_calls(self, samples: Samples, budget: float, looks: Looks) -> int:
         """Calls in each of the blocks after the last round: what was right so far must still be right in them."""
         block = samples.calls["candidate"]
         affordable = FINAL_SHARE * budget * 1e3 / samples.ms("candidate").median
-        more = min(max(0, LEAST_CALLS - samples.made), affordable) / FINAL_LOOKS
+        more = min(max(0, looks.calls - samples.made), affordable) / looks.final
         return min(max(block, math.ceil(more)), self._room)
 
     def _calibrate(self, subject: Subject) -> int:
@@ -305,12 +327,12 @@ class Stopwatch:
             if isinstance(subject, CandidateSubject):
                 at = self._random.randrange(len(chosen))
                 draw = self.plan[slots[chosen[at]]]
+                precision = self.precision.value
                 check = self.reference.ask(
-                    "check_timed", (fd,), seed=draw.seed, change=changes[chosen[at]], at=at, lent=lend
-                )
-                failure = (
-                    {"text": check["broken"]} if check.get("broken") else check["failures"].get(self.precision.value)
-                )
+                    "check_timed", (fd,), seed=draw.seed, change=changes[chosen[at]], at=at, lent=lend,
+                    precision=precision,
+                )  # fmt: skip
+                failure = {"text": check["broken"]} if check.get("broken") else check["failures"].get(precision)
                 if failure or not plain:
                     text = failure["text"] if failure else "an output is no plain torch.Tensor"
                     raise stop(Status.REJECTED, "timed_output", f"a timed call answered wrongly: {text}")

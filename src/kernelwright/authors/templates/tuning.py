@@ -8,25 +8,41 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kernelwright.authors.templates.kernels import definitions
 from kernelwright.authors.templates.tiles import CANDIDATES, Lie, Shape, Tile, cut, tile_for
 from kernelwright.home import home
 from kernelwright.judge.gate import Gate, OpenGate
 
+if TYPE_CHECKING:
+    import torch
+
 _log = logging.getLogger(__name__)
 
 CALLS = 5
-Built = Callable[[], float]
-"""A product that is compiled: calls it, and answers with the milliseconds of one call."""
+
+
+class Built(Protocol):
+    """A product that is compiled for one tile. Both raise what Triton raises for a tile that is too much."""
+
+    def once(self) -> None:
+        """Load it and call it."""
+        ...
+
+    def milliseconds(self) -> float:
+        """Of one call, the best of a few."""
+        ...
+
+
 Build = Callable[[Shape, Lie, Tile], Built]
-"""Raises what Triton raises for a tile that is too much."""
+"""Compiles, which needs no device. Raises what Triton raises for a tile that is too much."""
 
 
 class Tuner:
-    """Chooses tiles by measurement. ``gate``: shared while the tiles are compiled, and alone while they are timed.
+    """Chooses tiles by measurement. ``gate``: passed once they are compiled, alone while they are timed.
 
     What was found is kept in ``$KERNELWRIGHT_HOME/cache/templates``, one JSON file for each device and version of
     Triton. A tile that does not compile or does not fit is left out; where none is left, or where there is no device,
@@ -51,14 +67,17 @@ class Tuner:
 
     def _fastest(self, shape: Shape, lie: Lie, default: Tile) -> Tile:
         built: dict[Tile, Built] = {}
+        for tile in dict.fromkeys((default, *CANDIDATES, *cut(shape, CANDIDATES))):
+            with _left_out(tile, shape):
+                built[tile] = self._build(shape, lie, tile)
+        ran: dict[Tile, Built] = {}
         with self._gate.shared():
-            for tile in dict.fromkeys((default, *CANDIDATES, *cut(shape, CANDIDATES))):
-                try:
-                    built[tile] = self._build(shape, lie, tile)
-                except Exception as error:  # Triton's and CUDA's errors have no common type
-                    _log.info("%s on %s: %s", tile, shape, " ".join(str(error).split())[:200])
+            for tile, product in built.items():
+                with _left_out(tile, shape):
+                    product.once()
+                    ran[tile] = product
         with self._gate.alone():
-            times = {tile: milliseconds() for tile, milliseconds in built.items()}
+            times = {tile: product.milliseconds() for tile, product in ran.items()}
         return min(times, key=times.__getitem__, default=default)
 
     def _known(self) -> dict[str, Tile]:
@@ -81,6 +100,15 @@ class Tuner:
                 Path(file.name).replace(self._path)
         except OSError as error:
             _log.warning("the fastest tile cannot be kept in %s: %s", self._path, error)
+
+
+@contextlib.contextmanager
+def _left_out(tile: Tile, shape: Shape) -> Generator[None]:
+    """A tile that is too much is no candidate."""
+    try:
+        yield
+    except Exception as error:  # Triton's and CUDA's errors have no common type
+        _log.info("%s on %s: %s", tile, shape, " ".join(str(error).split())[:200])
 
 
 @contextlib.contextmanager
@@ -108,36 +136,67 @@ def on_this_device(gate: Gate) -> Callable[[Shape, Lie], Tile]:
 
 
 class _Stand:
-    """Runs the bare kernel on random operands."""
+    """Compiles the bare kernel, and runs it on random operands."""
 
     def __init__(self) -> None:
         self._kernel: Any = None
 
-    def build(self, shape: Shape, lie: Lie, tile: Tile) -> Built:
-        """Compiled and called once; then the best of a few calls, by CUDA events."""
+    def build(self, shape: Shape, lie: Lie, tile: Tile) -> "_Product":
+        self._kernel = self._kernel or _load()
+        product = _Product(self._kernel, shape, lie, tile)
+        product.compile()
+        return product
+
+
+@dataclass(frozen=True)
+class _Product:
+    kernel: Any
+    shape: Shape
+    lie: Lie
+    tile: Tile
+
+    def compile(self) -> None:
+        """For operands that are there by their dtypes only."""
         import torch
 
-        if self._kernel is None:
-            self._kernel = _load()
+        half, single = torch.float16, torch.float32
+        numbers, grid, options = _launch(self.shape, self.lie, self.tile)
+        self.kernel.warmup(half, half, single, half, half, single, single, *numbers, grid=grid, **options)
 
-        def milliseconds() -> float:
-            arguments, grid, options = _launch(shape, lie, tile)
-            times: list[float] = []
-            for _ in range(CALLS):
-                began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-                torch.cuda.synchronize()
-                began.record()
-                self._kernel[grid](*arguments, **options)
-                ended.record()
-                torch.cuda.synchronize()
-                times.append(began.elapsed_time(ended))
-            return min(times)
+    def once(self) -> None:
+        import torch
 
-        arguments, grid, options = _launch(shape, lie, tile)
-        self._kernel[grid](*arguments, **options)
-        del arguments  # operands of many tiles would not fit: they are made again
+        numbers, grid, options = _launch(self.shape, self.lie, self.tile)
+        self.kernel[grid](*self._tensors(), *numbers, **options)
         torch.cuda.synchronize()
-        return milliseconds
+
+    def milliseconds(self) -> float:
+        """By CUDA events."""
+        import torch
+
+        tensors = self._tensors()
+        numbers, grid, options = _launch(self.shape, self.lie, self.tile)
+        times: list[float] = []
+        for _ in range(CALLS):
+            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()
+            began.record()
+            self.kernel[grid](*tensors, *numbers, **options)
+            ended.record()
+            torch.cuda.synchronize()
+            times.append(began.elapsed_time(ended))
+        return min(times)
+
+    def _tensors(self) -> "Sequence[torch.Tensor]":
+        """Made for each run: operands of all tiles together would not fit."""
+        import torch
+
+        shape = self.shape
+        a = torch.randn(shape.batch, shape.rows, shape.depth, device="cuda").half()
+        b = torch.randn(shape.batch, shape.columns, shape.depth, device="cuda").half()
+        unit_a, unit_b = (torch.ones(shape.batch, n, device="cuda") for n in (shape.rows, shape.columns))
+        out = torch.empty(shape.batch * self.tile.splits, shape.rows, shape.columns, device="cuda")
+        return a, a, unit_a, b, b, unit_b, out
 
 
 def _load() -> Any:
@@ -152,20 +211,14 @@ def _load() -> Any:
     return module.product_kernel
 
 
-def _launch(shape: Shape, lie: Lie, tile: Tile) -> tuple[Sequence[Any], tuple[int, int], dict[str, Any]]:
-    """Operands, grid and options as a candidate's launcher gives them."""
-    import torch
-
+def _launch(shape: Shape, lie: Lie, tile: Tile) -> tuple[Sequence[int], tuple[int, int], dict[str, Any]]:
+    """Sizes and strides, grid and options as a candidate's launcher gives them."""
     batch, depth = shape.batch * tile.splits, shape.depth // tile.splits
-    a = torch.randn(shape.batch, shape.rows, shape.depth, device="cuda").half()
-    b = torch.randn(shape.batch, shape.columns, shape.depth, device="cuda").half()
-    units = (torch.ones(shape.batch, n, device="cuda") for n in (shape.rows, shape.columns))
-    unit_a, unit_b = units
-    out = torch.empty(batch, shape.rows, shape.columns, device="cuda")
     a_row, a_inner = (shape.depth, 1) if lie.a_by_rows else (1, shape.rows)
     b_column, b_inner = (shape.depth, 1) if lie.b_by_rows else (1, shape.columns)
     one = tile.splits == 1
-    strides = (
+    numbers = (
+        shape.rows, shape.columns, depth,
         shape.rows * shape.depth if one else depth * a_inner, a_row, a_inner,
         shape.columns * shape.depth if one else depth * b_inner, b_inner, b_column,
         shape.rows if one else 0, shape.columns if one else 0,
@@ -175,4 +228,4 @@ def _launch(shape: Shape, lie: Lie, tile: Tile) -> tuple[Sequence[Any], tuple[in
         "BM": tile.rows, "BN": tile.columns, "BK": tile.depth, "GROUP": 8, "EVEN": depth % tile.depth == 0,
         "num_warps": tile.warps, "num_stages": tile.stages,
     }  # fmt: skip
-    return (a, a, unit_a, b, b, unit_b, out, shape.rows, shape.columns, depth, *strides), (blocks, batch), options
+    return numbers, (blocks, batch), options
