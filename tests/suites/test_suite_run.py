@@ -170,11 +170,11 @@ def test_no_problem_begins_after_the_time_limit(suite: Invoke) -> None:
 
 def test_ctrl_c_ends_in_order(suite: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another problem hangs."""
-    change("level1/2_second", f"{RELU}# hangs\n")
+    change("level1/10_tenth", f"{RELU}# hangs\n")
 
     def interrupt(_progress: Progress) -> None:
         deadline = time.monotonic() + 60
-        while "2_second" not in begun() and time.monotonic() < deadline:
+        while "10_tenth" not in begun() and time.monotonic() < deadline:
             time.sleep(0.02)
         raise KeyboardInterrupt
 
@@ -182,7 +182,7 @@ def test_ctrl_c_ends_in_order(suite: Invoke, monkeypatch: pytest.MonkeyPatch) ->
     done = suite("--levels", "1", "--at-once", "2")
     assert done.exit_code == 130, done.output
     assert [r.name for r in records()] == ["1_first"]
-    assert "level1/2_second was stopped" in done.stderr
+    assert "level1/10_tenth was stopped" in done.stderr
     assert "--resume" in done.stderr.splitlines()[-1]
 
 
