@@ -24,7 +24,20 @@ from kernelwright.authors.graph.ir import Graph, Node, attributes
 from kernelwright.authors.templates import convolutions, half_layers, products, tuning
 from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.kernels.weights import high_part, low_part, row_unit
-from kernelwright.authors.templates.tiles import CANDIDATES, FILLS, Lie, Shape, Tile, blocks, cut, tile_for
+from kernelwright.authors.templates.tiles import (
+    CANDIDATES,
+    FILLS,
+    SHALLOW,
+    WIDE,
+    Lie,
+    Shape,
+    Tile,
+    blocks,
+    cut,
+    filled,
+    shallow,
+    tile_for,
+)
 from kernelwright.authors.templates.tuning import Tuner
 from kernelwright.judge.gate import DeviceGate, Gate
 
@@ -57,6 +70,13 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], tuple[tuple[int, ...], ...]]
     "a batch of turned matrices": (lambda m, a, b: a @ b.transpose(1, 2), ((3, 70, 100), (3, 90, 100))),
     "one matrix for a batch": (lambda m, a, b: a @ b, ((3, 70, 100), (100, 90))),
     "a depth that no step divides": (lambda m, a, b: a @ b, ((33, 77), (77, 45))),
+    "a depth that wide loads fit": (lambda m, a, b: a @ b, ((33, 80), (80, 45))),
+    "turned, and no wide load fits": (lambda m, a, b: torch.relu(a.mT @ b.mT), ((2, 77, 33), (2, 45, 77))),
+    "a batch by one matrix, and no wide load fits": (lambda m, a, b: a @ b, ((2, 33, 77), (77, 45))),
+    "a linear layer, and no wide load fits": (
+        lambda m, x: nn.functional.linear(x, m.linear.weight[:, :77], m.linear.bias),
+        ((33, 77),),
+    ),
     "a long depth, cut": (lambda m, a, b: torch.relu(a @ b), ((32, 8192), (8192, 32))),
 }
 
@@ -460,3 +480,17 @@ def test_a_folded_weight_is_not_named_as_the_function_that_makes_it() -> None:
     stored = {n.id for n in ast.walk(fold) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     called = {n.func.id for n in ast.walk(fold) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     assert called >= {"high_part", "low_part", "row_unit"} and not stored & called
+
+
+@given(st.integers(1, 1 << 16), st.sampled_from([16, 64]))
+def test_a_side_is_filled_up_only_where_no_wide_load_fits(side: int, step: int) -> None:
+    found = filled(side, step)
+    assert found % WIDE == 0 and side <= found < side + step
+    assert (found == side) == (side % WIDE == 0)
+
+
+@given(st.integers(32, 512))
+def test_tiles_for_short_sums_hold_no_more_than_there_is(depth: int) -> None:
+    found = list(shallow(Shape(1, 4096, 4096, depth)))
+    assert bool(found) == (depth <= SHALLOW)
+    assert all(tile.depth <= depth and tile.stages <= 2 and tile.splits == 1 for tile in found)

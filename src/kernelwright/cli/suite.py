@@ -56,7 +56,7 @@ def run(
     at_once: Annotated[
         int | None,
         typer.Option(
-            help="Problems side by side on each device.  [default: 1 on a CPU, up to 4 on a GPU]", min=1, metavar="N"
+            help="Problems side by side on each device.  [default: 1 on a CPU, up to 10 on a GPU]", min=1, metavar="N"
         ),
     ] = None,
     devices: Annotated[int, typer.Option(help="GPUs of one kind to spread over.", min=1, metavar="N")] = 1,

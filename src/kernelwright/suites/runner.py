@@ -25,6 +25,8 @@ from kernelwright.swarm.interrupts import uninterrupted
 POLL_SECONDS = 0.1
 TIMING_CORES = 2
 """For the processes of the one candidate that is being timed, and of its reference."""
+MOST_AT_ONCE = 10
+"""On one device: the contexts and kernels of their processes take a quarter of an H200's memory."""
 COMPILING = 3
 """One of so many problems compiles at a time: the others wait for the device or its memory, or are on it."""
 
@@ -62,8 +64,8 @@ class Work:
 
 
 def default_at_once(platform: str, devices: int = 1) -> int:
-    """On the CPU, problems side by side would disturb each other; on a GPU a few keep it busy."""
-    return 1 if platform == "cpu" else max(1, min(4, _cores() // (3 * devices)))
+    """On the CPU, problems side by side would disturb each other; on a GPU it takes some to keep it busy."""
+    return 1 if platform == "cpu" else max(1, min(MOST_AT_ONCE, 2 * _cores() // (3 * devices)))
 
 
 def compile_threads(at_once: int, devices: int = 1) -> int:

@@ -7,8 +7,10 @@ from math import prod
 from kernelwright.authors.graph.ir import Graph, Node, TensorType, TupleType, attributes
 from kernelwright.authors.templates.epilogue import Epilogue, epilogue
 from kernelwright.authors.templates.kernels import definitions
-from kernelwright.authors.templates.tiles import Lie, Shape, Tile, tile_for
+from kernelwright.authors.templates.tiles import WIDE, Lie, Shape, Tile, filled, tile_for
 
+STEP = 64
+"""Summed axes that no wide load fits are filled up to a multiple of this, which most tiles step by."""
 SMALLEST_DEPTH = 32
 SMALLEST_SIDE = 16
 FEWEST_FLOPS = 1 << 28
@@ -126,8 +128,8 @@ def _operands(graph: Graph, position: int, live: Sequence[bool]) -> tuple[Operan
     if not a.rows and not batch and left.rank > 2:
         return None  # rows of several matrices are one matrix's only as long as they lie in a row
     rows = out.shape[-2] if batch else prod(out.shape[:-1])
-    shape = Shape(prod(batch), rows, out.shape[-1], left.shape[-1])
-    large = min(shape.rows, shape.columns) >= SMALLEST_SIDE and shape.depth >= SMALLEST_DEPTH
+    shape = Shape(prod(batch), rows, out.shape[-1], filled(left.shape[-1], STEP))
+    large = min(shape.rows, shape.columns) >= SMALLEST_SIDE and left.shape[-1] >= SMALLEST_DEPTH
     if not large or shape.flops < FEWEST_FLOPS or shape.depth * max(shape.rows, shape.columns) >= FURTHEST:
         return None
     return a, b, shape
@@ -180,11 +182,13 @@ def place(graph: Graph, found: Sequence[Product]) -> tuple[Graph, str]:
 def _parts(add: Callable[[Node], int], nodes: list[Node], source: int, operand: Operand) -> tuple[int, int, int]:
     type_ = nodes[source].type
     assert isinstance(type_, TensorType)
-    half = TensorType(type_.shape, "float16")
+    lie = (filled(type_.shape[-1], STEP),) if operand.rows else _columns_lie(type_.shape)
+    half = TensorType((*type_.shape[: -len(lie)], *lie), "float16")
     kept = type_.shape[:-1] if operand.rows else (*type_.shape[:-2], type_.shape[-1])
     kinds = (half, half, TensorType(kept, "float32"))
     function = "split_rows" if operand.rows else "split_columns"
-    whole = add(Node("call", (source,), attributes(function=function), TupleType(kinds)))
+    more = {} if half.shape == type_.shape else {"more": lie}
+    whole = add(Node("call", (source,), attributes(function=function, **more), TupleType(kinds)))
     high, low, unit = (add(Node("getitem", (whole,), attributes(index=k), kind)) for k, kind in enumerate(kinds))
     return high, low, unit
 
@@ -197,10 +201,19 @@ def _weight_parts(add: Callable[[Node], int], nodes: list[Node], source: int, op
         turned = (*range(type_.rank - 2), type_.rank - 1, type_.rank - 2)
         type_ = TensorType(tuple(type_.shape[d] for d in turned), type_.dtype)
         source = add(Node("permute", (source,), attributes(dims=turned), type_))
-    half, unit = TensorType(type_.shape, "float16"), TensorType(type_.shape[:-1], "float32")
-    made = (("high_part", half), ("low_part", half), ("row_unit", unit))
-    high, low, unit_at = (add(Node("call", (source,), attributes(function=function), kind)) for function, kind in made)
+    depth = filled(type_.shape[-1], STEP)
+    half, unit = TensorType((*type_.shape[:-1], depth), "float16"), TensorType(type_.shape[:-1], "float32")
+    more = {} if half.shape == type_.shape else {"more": (depth,)}
+    made = (("high_part", half, more), ("low_part", half, more), ("row_unit", unit, {}))
+    high, low, unit_at = (
+        add(Node("call", (source,), attributes(function=function, **given), kind)) for function, kind, given in made
+    )
     return high, low, unit_at
+
+
+def _columns_lie(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The last two axes of parts whose summed axis is the second to last."""
+    return filled(shape[-2], STEP), filled(shape[-1], WIDE)
 
 
 def _text(graph: Graph, found: Sequence[Product]) -> str:
@@ -275,7 +288,8 @@ def _strides(operand: Operand, side: int, depth: int) -> tuple[int, int, int, in
     """Of a batch, along the side that stays, along the summed axis; and of the units' batch. Weights lie by rows."""
     if operand.rows or operand.weight:
         return side * depth, depth, 1, side
-    return side * depth, 1, side, side
+    width = filled(side, WIDE)
+    return width * depth, 1, width, side
 
 
 def _type(graph: Graph, position: int) -> TensorType:

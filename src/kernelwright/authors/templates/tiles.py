@@ -67,6 +67,10 @@ With (64 + 64) · 64 · 2 · 2 bytes a stage or more, in up to 192 KiB of shared
 """
 CANDIDATES = (*TILES, Tile(128, 128, 32, 8, 4), Tile(64, 256, 32, 8, 3), Tile(64, 64, 32, 4, 5))
 """What is tried where it can be measured."""
+WIDE = 16
+"""Elements of which a row must be a multiple for Triton to load several at once."""
+SHALLOW = 128
+"""Summed axes up to this length are over before loads in flight pay."""
 FILLS = 132
 """Streaming multiprocessors of an H100."""
 LONG = 4096
@@ -97,6 +101,23 @@ def cut(shape: Shape, tiles: Iterable[Tile], processors: int = FILLS) -> Iterato
             if processors <= blocks(shape, tile) * splits <= 4 * processors:
                 yield replace(tile, splits=splits)
             splits *= 2
+
+
+def shallow(shape: Shape) -> Iterator[Tile]:
+    """Tiles that hold one or two steps of a short summed axis: several programs fit side by side, and some of them
+    store while others multiply.
+    """
+    if shape.depth > SHALLOW:
+        return
+    for tile in (*TILES[:4], Tile(64, 256, 64, 8, 3)):
+        for depth in (32, 64):
+            if depth <= shape.depth:
+                yield replace(tile, depth=depth, stages=min(2, -(-shape.depth // depth)))
+
+
+def filled(side: int, step: int) -> int:
+    """The length to which a side is filled up with zeros: its own, unless no wide load fits its rows."""
+    return side if side % WIDE == 0 else -(-side // step) * step
 
 
 def _divides(shape: Shape, tile: Tile, splits: int) -> bool:

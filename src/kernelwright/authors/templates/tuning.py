@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kernelwright.authors.templates.kernels import definitions
-from kernelwright.authors.templates.tiles import CANDIDATES, Lie, Shape, Tile, cut, tile_for
+from kernelwright.authors.templates.tiles import CANDIDATES, WIDE, Lie, Shape, Tile, cut, filled, shallow, tile_for
 from kernelwright.home import home
 from kernelwright.judge.gate import Gate, OpenGate
 
@@ -67,7 +67,7 @@ class Tuner:
 
     def _fastest(self, shape: Shape, lie: Lie, default: Tile) -> Tile:
         built: dict[Tile, Built] = {}
-        for tile in dict.fromkeys((default, *CANDIDATES, *cut(shape, CANDIDATES))):
+        for tile in dict.fromkeys((default, *CANDIDATES, *cut(shape, CANDIDATES), *shallow(shape))):
             with _left_out(tile, shape):
                 built[tile] = self._build(shape, lie, tile)
         ran: dict[Tile, Built] = {}
@@ -192,8 +192,9 @@ class _Product:
         import torch
 
         shape = self.shape
-        a = torch.randn(shape.batch, shape.rows, shape.depth, device="cuda").half()
-        b = torch.randn(shape.batch, shape.columns, shape.depth, device="cuda").half()
+        rows, columns = filled(shape.rows, WIDE), filled(shape.columns, WIDE)
+        a = torch.randn(shape.batch, rows, shape.depth, device="cuda").half()
+        b = torch.randn(shape.batch, columns, shape.depth, device="cuda").half()
         unit_a, unit_b = (torch.ones(shape.batch, n, device="cuda") for n in (shape.rows, shape.columns))
         out = torch.empty(shape.batch * self.tile.splits, shape.rows, shape.columns, device="cuda")
         return a, a, unit_a, b, b, unit_b, out
@@ -214,13 +215,14 @@ def _load() -> Any:
 def _launch(shape: Shape, lie: Lie, tile: Tile) -> tuple[Sequence[int], tuple[int, int], dict[str, Any]]:
     """Sizes and strides, grid and options as a candidate's launcher gives them."""
     batch, depth = shape.batch * tile.splits, shape.depth // tile.splits
-    a_row, a_inner = (shape.depth, 1) if lie.a_by_rows else (1, shape.rows)
-    b_column, b_inner = (shape.depth, 1) if lie.b_by_rows else (1, shape.columns)
+    rows, columns = filled(shape.rows, WIDE), filled(shape.columns, WIDE)
+    a_row, a_inner = (shape.depth, 1) if lie.a_by_rows else (1, rows)
+    b_column, b_inner = (shape.depth, 1) if lie.b_by_rows else (1, columns)
     one = tile.splits == 1
     numbers = (
         shape.rows, shape.columns, depth,
-        shape.rows * shape.depth if one else depth * a_inner, a_row, a_inner,
-        shape.columns * shape.depth if one else depth * b_inner, b_inner, b_column,
+        rows * shape.depth if one else depth * a_inner, a_row, a_inner,
+        columns * shape.depth if one else depth * b_inner, b_inner, b_column,
         shape.rows if one else 0, shape.columns if one else 0,
     )  # fmt: skip
     blocks = -(-shape.rows // tile.rows) * -(-shape.columns // tile.columns)

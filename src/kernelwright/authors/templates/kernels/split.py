@@ -38,7 +38,7 @@ def store_parts(high, low, offsets, x, mask):
 
 
 @triton.jit
-def split_rows_kernel(x, high, low, unit, K, BLOCK: tl.constexpr):
+def split_rows_kernel(x, high, low, unit, K, DEPTH, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     columns = tl.arange(0, BLOCK)
     sizes = tl.zeros([BLOCK], tl.float32)
@@ -48,10 +48,10 @@ def split_rows_kernel(x, high, low, unit, K, BLOCK: tl.constexpr):
     exponent = unit_exponent(tl.max(sizes, 0))
     tl.store(unit + row, power_of_two(-exponent))
     scale = power_of_two(exponent)
-    for start in range(0, K, BLOCK):
-        mask = start + columns < K
-        offsets = row * K + start + columns
-        store_parts(high, low, offsets, tl.load(x + offsets, mask=mask, other=0.0) * scale, mask)
+    for start in range(0, DEPTH, BLOCK):
+        column = start + columns
+        value = tl.load(x + row * K + column, mask=column < K, other=0.0) * scale
+        store_parts(high, low, row * DEPTH + column, value, column < DEPTH)
 
 
 @triton.jit
@@ -67,40 +67,54 @@ def largest_in_columns_kernel(x, largest, K, N, ROWS: tl.constexpr, COLUMNS: tl.
 
 
 @triton.jit
-def split_columns_kernel(x, largest, high, low, unit, K, N, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+def split_columns_kernel(
+    x, largest, high, low, unit, K, N, DEPTH, WIDTH, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+):  # fmt: skip
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     batch = tl.program_id(2).to(tl.int64)
-    mask = (row[:, None] < K) & (column[None, :] < N)
-    offsets = batch * K * N + row[:, None].to(tl.int64) * N + column[None, :]
     size = tl.load(largest + batch * N + column, mask=column < N, other=0).to(tl.float32, bitcast=True)
     exponent = unit_exponent(size)
     if tl.program_id(1) == 0:
         tl.store(unit + batch * N + column, power_of_two(-exponent), mask=column < N)
     scale = power_of_two(exponent)[None, :]
-    store_parts(high, low, offsets, tl.load(x + offsets, mask=mask, other=0.0) * scale, mask)
+    down, across = row[:, None].to(tl.int64), column[None, :]
+    value = tl.load(x + (batch * K + down) * N + across, mask=(down < K) & (across < N), other=0.0) * scale
+    place = (batch * DEPTH + down) * WIDTH + across
+    store_parts(high, low, place, value, (down < DEPTH) & (across < WIDTH))
 
 
-def split_rows(x):
-    """Two float16 parts of x and a float32 unit for each row: the rows of the last axis."""
+def split_rows(x, depth=None):
+    """Two float16 parts of x and a float32 unit for each row: the rows of the last axis.
+
+    depth: the parts' rows are filled up to it with zeros.
+    """
     x = x.contiguous()
     rows, width = x.numel() // x.shape[-1], x.shape[-1]
-    high, low = torch.empty_like(x, dtype=torch.float16), torch.empty_like(x, dtype=torch.float16)
+    depth = depth or width
+    high, low = (torch.empty((*x.shape[:-1], depth), dtype=torch.float16, device=x.device) for _ in range(2))
     unit = torch.empty(x.shape[:-1], dtype=torch.float32, device=x.device)
-    block = min(4096, triton.next_power_of_2(width))
-    split_rows_kernel[(rows,)](x, high, low, unit, width, BLOCK=block, num_warps=8 if block >= 2048 else 4)
+    block = min(4096, triton.next_power_of_2(depth))
+    split_rows_kernel[(rows,)](x, high, low, unit, width, depth, BLOCK=block, num_warps=8 if block >= 2048 else 4)
     return high, low, unit
 
 
-def split_columns(x):
-    """Two float16 parts of x and a float32 unit for each column: along the second to last axis."""
+def split_columns(x, depth=None, width=None):
+    """Two float16 parts of x and a float32 unit for each column: along the second to last axis.
+
+    depth, width: the parts' last two axes are filled up to them with zeros.
+    """
     x = x.contiguous()
-    depth, width = x.shape[-2:]
-    batch = x.numel() // (depth * width)
-    high, low = torch.empty_like(x, dtype=torch.float16), torch.empty_like(x, dtype=torch.float16)
-    largest = torch.zeros(batch * width, dtype=torch.int32, device=x.device)
-    unit = torch.empty((*x.shape[:-2], width), dtype=torch.float32, device=x.device)
+    rows, columns = x.shape[-2:]
+    depth, width = depth or rows, width or columns
+    batch = x.numel() // (rows * columns)
+    shape = (*x.shape[:-2], depth, width)
+    high, low = (torch.empty(shape, dtype=torch.float16, device=x.device) for _ in range(2))
+    largest = torch.zeros(batch * columns, dtype=torch.int32, device=x.device)
+    unit = torch.empty((*x.shape[:-2], columns), dtype=torch.float32, device=x.device)
     grid = (triton.cdiv(width, 128), triton.cdiv(depth, 64), batch)
-    largest_in_columns_kernel[grid](x, largest, depth, width, ROWS=64, COLUMNS=128, num_warps=8)
-    split_columns_kernel[grid](x, largest, high, low, unit, depth, width, ROWS=64, COLUMNS=128, num_warps=8)
+    largest_in_columns_kernel[grid](x, largest, rows, columns, ROWS=64, COLUMNS=128, num_warps=8)
+    split_columns_kernel[grid](
+        x, largest, high, low, unit, rows, columns, depth, width, ROWS=64, COLUMNS=128, num_warps=8
+    )
     return high, low, unit
