@@ -1,4 +1,4 @@
-"""Pointwise and direct convolutions, searches, cross entropies, shared rows and wide heads on an NVIDIA GPU."""
+"""Pointwise and half convolutions, searches, cross entropies, shared rows and wide heads on an NVIDIA GPU."""
 
 import copy
 from collections.abc import Callable
@@ -46,16 +46,10 @@ LAYERS: dict[str, tuple[nn.Module, tuple[int, ...], float]] = {
     "many channels": (nn.Conv2d(1024, 512, 1), (16, 1024, 14, 14), HALF),
     "small images": (nn.Conv2d(960, 320, 1), (10, 960, 7, 7), HALF),
     "1d": (nn.Conv1d(64, 128, 1), (8, 64, 5000), EXACT),
-    "direct": (nn.Conv2d(64, 64, 3, padding=1), (8, 64, 256, 256), HALF),
-    "direct 1d, strides and dilation": (nn.Conv1d(64, 128, 3, stride=3, dilation=4), (8, 64, 50_000), HALF),
-    "direct, in groups": (nn.Conv2d(32, 64, 3, groups=4), (8, 32, 128, 128), HALF),
+    "half": (nn.Conv2d(64, 64, 3, padding=1), (8, 64, 256, 256), HALF),
+    "half 1d, strides and dilation": (nn.Conv1d(64, 128, 3, stride=3, dilation=4), (8, 64, 50_000), HALF),
     "transposed": (nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1), (8, 64, 128, 128), HALF),
     "transposed 3d": (nn.ConvTranspose3d(32, 64, 3, stride=2, padding=1), (8, 32, 16, 32, 32), HALF),
-    "transposed 3d, in groups": (
-        nn.ConvTranspose3d(32, 32, (3, 5, 7), stride=2, padding=(1, 2, 3), output_padding=1, groups=4),
-        (8, 32, 12, 24, 48),
-        HALF,
-    ),
     "transposed depthwise": (nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1, groups=64), (8, 64, 64, 64), EXACT),
 }
 

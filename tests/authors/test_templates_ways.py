@@ -65,6 +65,12 @@ def test_what_is_inexact_even_so_leaves_the_sure_templates() -> None:
     assert ways(timed(1.0), timed(1.5), MISMATCH, MISMATCH)[-1] is None
 
 
+def test_an_exact_reference_is_not_tried_with_convolutions_in_float16() -> None:
+    history = attempts("templates", Candidate(source="class ModelNew: ...", author="templates"), verdict=MISMATCH)
+    assert next_way([], halves=False) == Way(halves=False)
+    assert next_way(history, halves=False) == Way(halves=False, sure=True)
+
+
 def test_what_has_large_inputs_is_not_replayed() -> None:
     history = attempts("templates", Candidate(source="class ModelNew: ...", author="templates"), verdict=timed(1.5))
     assert next_way([], replays=False) == AS_IT_IS

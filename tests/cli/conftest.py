@@ -92,6 +92,7 @@ class PaperSession:
     """Reads the verdict off a comment in the source: ``ok 1.5``, ``mismatch``, ``interrupt``."""
 
     problem_labels = ("constant_output",)
+    eager_error = None
 
     def __init__(self, problem: Problem, platform: Any, settings: Any = None) -> None:
         self.problem, self.platform, self.settings = problem, platform, settings

@@ -58,6 +58,7 @@ class PaperSession:
     """Reads the verdict off the source: ``ok 1.5`` is correct and 1.5 times the best baseline, ``bad`` a mismatch."""
 
     problem_labels = ("paper",)
+    eager_error = None
 
     def __init__(self, baselines: tuple[BaselineTiming, ...]) -> None:
         self.judged: list[tuple[str, bool]] = []

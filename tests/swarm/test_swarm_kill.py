@@ -31,6 +31,7 @@ from kernelwright.swarm import Swarm
 
 class Refusing:
     problem_labels = ()
+    eager_error = None
     def baselines(self):
         return ()
     def profile(self, candidate, *, trusted=False):

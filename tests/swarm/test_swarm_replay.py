@@ -43,6 +43,7 @@ class Refusing:
     """A judge that finds every candidate wrong."""
 
     problem_labels = ()
+    eager_error = None
 
     def baselines(self) -> tuple[()]:
         return ()

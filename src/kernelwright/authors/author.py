@@ -49,6 +49,8 @@ class Task:
     """About the Author's best Attempt."""
     beaten: frozenset[str] = frozenset()
     """Baselines that were timed and do not stay: a Candidate that does the same need not be written."""
+    eager_error: float | None = None
+    """How far eager is from float64 on one draw, in the norm: a Candidate may err a few times as much."""
     gate: str | None = None
     """The folder of the gate (``judge/gate.py``) before a device that several judges use; who measures passes it."""
     journal: Journal = field(default_factory=MemoryJournal, compare=False)

@@ -87,6 +87,12 @@ class Yardstick:
         floats = (yardstick for *_, yardstick in self.leaves if isinstance(yardstick, FloatYardstick))
         return any(y.conditioned.norm > max(LEAP, LEAP_OVER_EAGER * y.errors.norm) for y in floats)
 
+    @property
+    def eager_error(self) -> float | None:
+        """The largest error of eager's outputs, in the norm; ``None`` where none of them is a floating-point tensor."""
+        floats = (yardstick for *_, yardstick in self.leaves if isinstance(yardstick, FloatYardstick))
+        return max((yardstick.errors.norm for yardstick in floats), default=None)
+
     def near(self, eager: Any) -> "Yardstick | None":
         """What outputs must be on inputs that differ in one element, where eager answers ``eager``: no float64 run.
 

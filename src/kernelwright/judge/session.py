@@ -462,6 +462,11 @@ class JudgeSession:
             self._limits = DeviceLimits.model_validate(self._reference.ask("limits", refresh=refresh)["limits"])
         return self._limits
 
+    @property
+    def eager_error(self) -> float | None:
+        """How far eager's answer to the first draw is from float64, in the norm; ``None`` where that is not known."""
+        return self.plan[0].facts["eager_error"] if self.plan else None
+
     # --- the rest -----------------------------------------------------------------------------------------------------
 
     @property

@@ -13,6 +13,11 @@ class Session(Protocol):
         """What the judge found about the problem itself."""
         ...
 
+    @property
+    def eager_error(self) -> float | None:
+        """How far eager is from float64, in the norm; ``None`` where that is not known."""
+        ...
+
     def baselines(self) -> tuple[BaselineTiming, ...]:
         """Every baseline, timed or failed."""
         ...

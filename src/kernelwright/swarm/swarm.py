@@ -182,6 +182,7 @@ class Swarm:
             reference=settings.reference if ContextPiece.REFERENCE in context else None,
             docs=settings.docs if ContextPiece.DOCS in context else (),
             beaten=beaten(baselines),
+            eager_error=self._session.eager_error,
             journal=journal,
         )
         analyst = self._analyst if ContextPiece.PROFILE in context else None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
 SURE = frozenset({"split products", "half convolutions"})
 """Titles of the templates that use faster units of the device than PyTorch does; any other may hold a file back."""
+EXACT = 1e-6
+"""Eager's error up to which it can have computed no convolution in tf32, whose rounding unit is 5e-4."""
 MOST_COPIED = 256 << 20
 """Bytes of inputs up to which a CUDA graph is tried: to copy more takes longer than launching a few kernels."""
 FEWEST_LEFT = 2
@@ -46,9 +48,9 @@ class TemplatesAuthor:
     Proposes it twice, called as it is and, unless its inputs are large, replayed as one CUDA graph: which is faster
     depends on their size and on the number of kernels, so both are measured. Then, where others fit beside products and
     convolutions, these alone, called in the better way: one kernel that is slower than PyTorch's drags the rest down.
-    Where convolutions in float16 turn out to be less exact than the reference's, it goes on without them
-    (``next_way``). ``compiled``: everything between the templates is compiled by TorchInductor; nothing is proposed
-    where there is next to nothing between them. Nor is it where no template fits.
+    Where the reference is too exact for convolutions in tf32, and where those in float16 turn out to be less exact than
+    its own, it does without them (``next_way``). ``compiled``: everything between the templates is compiled by
+    TorchInductor; nothing is proposed where there is next to nothing between them. Nor is it where no template fits.
     """
 
     name: str
@@ -61,7 +63,8 @@ class TemplatesAuthor:
         """The next way to call it. Raises ``AuthorError`` where the module cannot be captured as a graph."""
         refused = any(attempt.candidate is None for attempt in history)
         wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
-        way = next_way(history, replays=not (wanted and history) or self._replays(task))
+        halves = task.eager_error is None or task.eager_error > EXACT
+        way = next_way(history, replays=not (wanted and history) or self._replays(task), halves=halves)
         written = self._write(task, way) if wanted and not refused and way is not None else None
         if way is None or written is None:
             return None

@@ -10,7 +10,6 @@ from kernelwright.authors.templates import (
     attention,
     convolutions,
     depthwise,
-    direct,
     entropies,
     extremes,
     half_layers,
@@ -20,6 +19,7 @@ from kernelwright.authors.templates import (
     recurrent,
     reductions,
     scans,
+    threefold,
     unrolled,
 )
 from kernelwright.authors.templates.losses import seen_through
@@ -88,13 +88,6 @@ def _pointwise(*, halves: bool) -> Place:
     return placed
 
 
-def _direct(graph: Graph, choose: Choose) -> Placed | None:
-    del choose
-    graph = affine.spread(graph, affine.behind(graph, [found.node for found in direct.find(graph)]))
-    found = direct.find(graph)
-    return direct.place(graph, found) if found else None
-
-
 def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
     del choose
     graph = unrolled.rolled(graph)
@@ -155,16 +148,14 @@ TEMPLATES = (
         _pointwise(halves=False),
         compiled=False,
     ),
-    Template(
-        "direct convolutions",
-        "Convolutions, plain and transposed, as products in float16 over the input as it lies, one for each tap, in "
-        "units of powers of two: PyTorch computes them in tf32, which has the same 11 significant bits.",
-        _direct,
-        tf32=True,
-        compiled=False,
-    ),
     Template("half convolutions", _TF32, _wherever(half_layers.find, half_layers.place), tf32=True, compiled=True),
     Template("half convolutions", _TF32, _wherever(convolutions.find, convolutions.place), tf32=True, compiled=False),
+    Template(
+        "threefold convolutions",
+        "Convolutions over three times as many channels, for the leading and the following bits of the input: in "
+        "tf32 cuDNN then adds up all products of parts that float32 would show (tf32x3).",
+        _wherever(threefold.find, threefold.place),
+    ),
     Template(
         "split products",
         "Float32 matrix products on tensor cores: each operand is split into two float16 parts and one power of two "

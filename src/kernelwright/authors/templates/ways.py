@@ -21,14 +21,16 @@ class Way:
     """With matrix products and convolutions alone: the templates whose gain is large and known."""
 
 
-def next_way(history: Sequence[Attempt], *, replays: bool = True) -> Way | None:
-    """The way to try next; ``None`` after the last. ``replays``: whether a CUDA graph is worth a try.
+def next_way(history: Sequence[Attempt], *, replays: bool = True, halves: bool = True) -> Way | None:
+    """The way to try next; ``None`` after the last.
+
+    ``replays``, ``halves``: whether a CUDA graph, and whether convolutions in float16, are worth a try.
 
     The file with every template as it is, then replayed, then the sure templates alone in the better of these two. An
     inexact file is written once more without convolutions in float16, and so are those after it; where one is inexact
     even so, the sure templates alone come next.
     """
-    way: Way | None = Way()
+    way: Way | None = Way(halves=halves)
     tried: list[tuple[Way, Attempt]] = []
     for attempt in history:
         if way is None:

@@ -178,6 +178,7 @@ class Server:
             "aliases": draw.aliases,
             "overlaps": draw.overlaps,
             "yardstick": draw.yardstick_kind,
+            "eager_error": draw.yardstick.eager_error if draw.yardstick_kind.startswith("float64") else None,
         }
         with self.gate.shared():
             facts["any_finite"] = _any_finite(draw.eager)
