@@ -26,11 +26,11 @@ def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
     """Bytes that judging takes, mostly. ``peak_bytes``: of one call of the reference, inputs and outputs included.
 
     Inputs are held by the reference and the candidate, once more by a CUDA graph, and in float64 while the right answer
-    is made; outputs by the reference in their own precision, in float64 and by a CUDA graph, and twice by the
-    candidate, which hands a copy over; what lies in between by a CUDA graph, and in float64.
+    is made; outputs by the reference in their own precision, by a CUDA graph, and twice in float64 while the yardstick
+    is made, and twice by the candidate, which hands a copy over; what lies in between by a CUDA graph, and in float64.
     """
     between = max(0, peak_bytes - input_bytes - output_bytes)
-    return PROCESSES + 5 * input_bytes + 6 * output_bytes + 3 * between
+    return PROCESSES + 5 * input_bytes + 8 * output_bytes + 3 * between
 
 
 def lacks_memory(error: BaseException | None) -> bool:
