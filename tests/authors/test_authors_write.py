@@ -11,14 +11,15 @@ from sketches import build
 from torch import nn
 
 from kernelwright import problems
-from kernelwright.authors import AuthorError, get
+from kernelwright.authors import AuthorError, Task, get, replaying
 from kernelwright.authors.reference_source import foreign_imports, model_source
+from kernelwright.authors.replaying import REPLAYED
 from kernelwright.authors.rewriter import author as rewriter_author
 from kernelwright.authors.rewriter import process
 from kernelwright.authors.rewriter.cost import MACHINES
 from kernelwright.authors.rewriter.rules import ALL
 from kernelwright.authors.rewriter.saturate import Bounds
-from kernelwright.schema import Candidate, Problem, Target
+from kernelwright.schema import Candidate, Interval, Problem, Speedup, Status, Target, Timing, Verdict
 
 ROW_SUM = '''
 import math
@@ -187,6 +188,33 @@ def test_the_second_variant_keeps_the_order_of_sums(row_sum: Problem) -> None:
     bold, careful = everything("rewriter", task(row_sum))
     assert not any(name in careful.explanation for name in rewriter_author.REORDERS_SUMS)
     assert bold.source != careful.source
+
+
+def test_what_may_be_spent_in_launches_is_recorded_as_a_graph(row_sum: Problem, monkeypatch: Any) -> None:
+    asked = task(row_sum, "cuda")
+    variants = everything("rewriter", asked)
+
+    def last(best: int, ms: float, on: Task = asked) -> Candidate | None:
+        """After all of them, where the one at this place is the fastest and takes so long."""
+        history = []
+        for k, candidate in enumerate(variants):
+            ratio = Interval(median=2.0 + (k == best), low=1.9 + (k == best), high=2.1 + (k == best))
+            time = Interval(median=ms, low=ms, high=ms)
+            timing = Timing(candidate_ms=time, baselines=(), blocks=8, calls=8, rechecked=1)
+            verdict = Verdict(status=Status.CORRECT, speedup=Speedup(eager=ratio), timing=timing)
+            history += attempts("rewriter", candidate, verdict=verdict)
+        history = [attempt.model_copy(update={"number": k + 1}) for k, attempt in enumerate(history)]
+        return get("rewriter").propose(on, history)
+
+    assert len(variants) == 2
+    for place, variant in enumerate(variants):
+        found = last(place, 0.05)
+        assert found is not None and found.title == f"{variant.title}, {REPLAYED}"
+        assert "replayed(self._graphs, self._compute" in found.source
+    assert last(0, 5.0) is None
+    assert last(0, 0.05, replace(asked, platform="cpu")) is None
+    monkeypatch.setattr(replaying, "MOST_COPIED", 1)
+    assert last(0, 0.05) is None
 
 
 def test_rewriter_compiled(row_sum: Problem, eager_compile: list[dict[str, Any]]) -> None:

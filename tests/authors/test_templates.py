@@ -348,6 +348,14 @@ def test_replaying_keeps_what_the_caller_holds(tmp_path: Path, monkeypatch: pyte
     replayed(graphs, compute, torch.randn(5), [torch.randn(5), torch.randn(5)])
     assert len(graphs) == 2
 
+    def plain(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        out = x * y
+        recorded.append(lambda: out.copy_(x * y))
+        return out
+
+    of_two = replayed(graphs, plain, a[0], a[1]), replayed(graphs, plain, b[0], b[1])
+    assert len(graphs) == 3 and all(torch.equal(out, x * y) for out, (x, y, _) in zip(of_two, (a, b), strict=True))
+
 
 @settings(deadline=None, max_examples=60)
 @given(

@@ -8,11 +8,12 @@ from authors_kit import CORRECT, attempts, task
 from torch import nn
 
 from kernelwright import problems
-from kernelwright.authors import get
-from kernelwright.authors.templates import author, convolutions, products, scans
+from kernelwright.authors import get, replaying
+from kernelwright.authors.replaying import REPLAYED
+from kernelwright.authors.templates import convolutions, products, scans
 from kernelwright.authors.templates.author import SURE
 from kernelwright.authors.templates.catalogue import TEMPLATES
-from kernelwright.authors.templates.ways import REPLAYED, Way, next_way
+from kernelwright.authors.templates.ways import Way, next_way
 from kernelwright.schema import Attempt, Candidate, Interval, Problem, Speedup, Status, Verdict
 
 MISMATCH = Verdict(status=Status.MISMATCH)
@@ -134,9 +135,9 @@ def test_a_file_with_the_sure_templates_alone_goes_on_without_what_is_inexact() 
 
 
 def test_inputs_that_take_long_to_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(author, "MOST_COPIED", 4 * 80 * 20 * 192)
+    monkeypatch.setattr(replaying, "MOST_COPIED", 4 * 80 * 20 * 192)
     assert REPLAYED in (proposed(Scanned, (timed(1.5),))[1] or Candidate(source="", author="")).title
-    monkeypatch.setattr(author, "MOST_COPIED", 4 * 80 * 20 * 192 - 1)
+    monkeypatch.setattr(replaying, "MOST_COPIED", 4 * 80 * 20 * 192 - 1)
     second = proposed(Scanned, (timed(1.5),))[1]
     assert second is not None
     assert second.title == "only half convolutions and split products"

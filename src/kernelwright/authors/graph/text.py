@@ -65,12 +65,13 @@ def replayed(graphs, compute, *inputs):
 
     Inputs are copied into the graph's memory and outputs out of it, so that both are the caller's.
     """
-    leaves, structure = pytree.tree_flatten(inputs)
-    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    plain = all(isinstance(leaf, torch.Tensor) for leaf in inputs)  # looking into nests takes as long as a launch
+    leaves, structure = (inputs, None) if plain else pytree.tree_flatten(inputs)
+    tensors = leaves if plain else [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     key = (structure, *((t.shape, t.stride(), t.dtype, t.device) if isinstance(t, torch.Tensor) else t for t in leaves))
     if key not in graphs:
         held = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
-        given = pytree.tree_unflatten(held, structure)
+        given = held if plain else pytree.tree_unflatten(held, structure)
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -85,6 +86,8 @@ def replayed(graphs, compute, *inputs):
     for mine, theirs in zip(held, tensors, strict=True):
         mine.copy_(theirs)
     graph.replay()
+    if isinstance(outputs, torch.Tensor):
+        return outputs.clone()
     return pytree.tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, outputs)
 ''',
 }

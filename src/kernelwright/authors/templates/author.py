@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from kernelwright.authors import forms
 from kernelwright.authors.author import Task
-from kernelwright.authors.graph.ir import TensorType
 from kernelwright.authors.graph.text import WIDTH
 from kernelwright.authors.modes import compile_modes
+from kernelwright.authors.replaying import REPLAYED, copies_little
 from kernelwright.authors.templates import tuning
 from kernelwright.authors.templates.catalogue import TEMPLATES, Choose, Template
 from kernelwright.authors.templates.products import by_size
-from kernelwright.authors.templates.ways import REPLAYED, Way, next_way
+from kernelwright.authors.templates.ways import Way, next_way
 from kernelwright.judge.gate import gate_at
 from kernelwright.schema import Attempt, Candidate, Target
 
@@ -26,8 +26,6 @@ SURE = frozenset({"split products", "half convolutions"})
 """Titles of the templates that use faster units of the device than PyTorch does; any other may hold a file back."""
 EXACT = 1e-6
 """Eager's error up to which it can have computed no convolution in tf32, whose rounding unit is 5e-4."""
-MOST_COPIED = 256 << 20
-"""Bytes of inputs up to which a CUDA graph is tried: to copy more takes longer than launching a few kernels."""
 FEWEST_LEFT = 2
 """Operations beside the templates from which on compiling them can gain anything."""
 
@@ -64,7 +62,8 @@ class TemplatesAuthor:
         refused = any(attempt.candidate is None for attempt in history)
         wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
         halves = task.eager_error is None or task.eager_error > EXACT
-        way = next_way(history, replays=not (wanted and history) or self._replays(task), halves=halves)
+        replays = not (wanted and history) or copies_little(self.start(task).graph)
+        way = next_way(history, replays=replays, halves=halves)
         written = self._write(task, way) if wanted and not refused and way is not None else None
         if way is None or written is None:
             return None
@@ -73,11 +72,6 @@ class TemplatesAuthor:
         return Candidate(
             source=written.source, author=self.name, title=title, explanation=written.explanation, target=Target.TRITON
         )
-
-    def _replays(self, task: Task) -> bool:
-        graph = self.start(task).graph
-        inputs = (node.type for node in graph.nodes if node.op == "input")
-        return sum(kind.bytes for kind in inputs if isinstance(kind, TensorType)) <= MOST_COPIED
 
     def _write(self, task: Task, way: Way) -> "Written | None":
         """``None`` where no template fits, and for the sure ones alone where no other does."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from kernelwright.authors.standing import best
 from kernelwright.schema import Attempt, Status
 
-REPLAYED = "one CUDA graph: inputs are copied in, outputs are cloned"
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
