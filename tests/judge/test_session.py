@@ -187,6 +187,32 @@ def test_a_baseline_that_outlasts_its_limit_is_recorded_and_the_rest_goes_on():
     assert verdict.status is Status.CORRECT and verdict.speedup.best_baseline_name == "eager"
 
 
+INEXACT = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def forward(self, x):
+        return (x * (1.001 if torch.compiler.is_compiling() else 1.0),)
+
+def get_inputs():
+    return [torch.randn(64, 64)]
+
+def get_init_inputs():
+    return []
+"""
+
+
+@pytest.mark.slow
+def test_a_baseline_that_would_be_rejected_as_a_candidate_says_why_and_counts():
+    settings = JudgeSettings(baselines=("eager", "compile", "onnxruntime"), timing_budget=1.0, unsafe=True)
+    with JudgeSession(problem(INEXACT), platforms.get("cpu"), settings) as session:
+        eager, compiled, onnx = session.baselines()
+    assert eager.inexact is None and compiled.ms is not None
+    assert "float64" in (compiled.inexact or "")
+    assert onnx.ms is None or onnx.inexact is not None  # its exporter asks is_compiling() too
+
+
 @pytest.mark.slow
 def test_a_timed_verdict_has_every_baseline_intervals_and_limits():
     settings = JudgeSettings(timing_budget=1.5, baselines=("eager", "compile", "nothing"), unsafe=True)

@@ -62,6 +62,18 @@ def test_a_baseline_that_was_not_timed_is_left_out_and_counted() -> None:
     assert against(everything, "eager").problems == 2
 
 
+def test_a_baseline_that_would_be_rejected_is_counted() -> None:
+    exact, other = record(1, 3.0), record(2, 4.0, compile=1.5)
+    eager, compiled = other.baselines
+    inexact = compiled.model_copy(update={"inexact": "an error of 3e-4 where 2e-6 is allowed"})
+    found = score(results(exact, other.model_copy(update={"baselines": (eager, inexact)})))
+    counts = {a.baseline: a.inexact for a in group(found.places[0].groups).against}
+    assert (counts["eager"], counts["compile"], counts["best"]) == (0, 1, 1)
+    said = "The answer of torch.compile in 1, of the best of them in 1 of 2 problems would be rejected as a candidate's"
+    assert said in tables.markdown(found)
+    assert "rejected" not in tables.markdown(score(results(exact)))
+
+
 def test_a_winner_that_is_slower_is_counted_as_it_is() -> None:
     """``torch.compile`` written down as a file may be measured to be a little slower than itself."""
     found = against(group(score(results(record(1, 1.94, wins=True))).places[0].groups), "best")

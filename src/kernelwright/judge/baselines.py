@@ -1,13 +1,14 @@
 """The baselines of one problem: built in the reference's process, timed side by side, and the best one chosen."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from kernelwright.judge.reference.client import ReferenceFailed
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.spent import Spent
 from kernelwright.judge.timing import Samples, Stopwatch
-from kernelwright.schema import BaselineTiming
+from kernelwright.schema import BaselineTiming, Precision
 
 WORTH_A_RUN_OFF = 1.02
 """Baselines that look less faster than this leave nothing to decide."""
@@ -38,6 +39,15 @@ class Builder:
                 self._build_again([other for other in names[:number] if other not in failed])
         return failed
 
+    def inexact(self, names: list[str], precision: Precision) -> dict[str, str]:
+        """Why answers would be rejected as a candidate's, of those for which that is so."""
+        found: dict[str, str] = {}
+        for name in names:
+            with suppress(ReferenceFailed):  # it is not known then, and the times will say what is wrong
+                reply = self._ask("check_baseline", name=name, seed=self._seed, precision=precision.value)
+                found |= {name: reply["inexact"]} if reply["inexact"] else {}
+        return found
+
     def _build_again(self, names: list[str]) -> None:
         """After a failure that may have cost the process: what was built before must be there."""
         if names and not self._ask("built", names=names)["all"]:
@@ -61,8 +71,11 @@ def build_and_time(
     names = tuple(dict.fromkeys(("eager", *settings.baselines)))
     with spent.on("building"):
         failed = builder.build(names)
+        built = [name for name in names if name not in failed]
+        inexact = builder.inexact([name for name in built if name != "eager"], settings.precision)
     with spent.on("timing_baselines"):
-        timed = _timed([name for name in names if name not in failed], stopwatch(), settings.timing_budget)
+        timed = _timed(built, stopwatch(), settings.timing_budget)
+    timed = {name: found.model_copy(update={"inexact": inexact.get(name)}) for name, found in timed.items()}
     return tuple(timed[name] if name in timed else BaselineTiming(name=name, failure=failed[name]) for name in names)
 
 

@@ -119,6 +119,8 @@ class BaselineTiming(Record):
     """Eager's time / this baseline's, paired by round: above 1 means that the baseline is faster than eager."""
     failure: str | None = None
     """One line, where it could not be built or run."""
+    inexact: str | None = None
+    """One line, where its answer would be rejected as a candidate's. It counts all the same: users run it."""
     limits: Limits | None = None
     """How near it comes to the hardware's limits, where that is known."""
 

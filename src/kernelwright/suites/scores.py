@@ -50,6 +50,8 @@ class AgainstScore(Record):
     """Of what the user keeps."""
     below: int
     """Problems in which the user keeps less than 0.98 times the baseline's speed."""
+    inexact: int
+    """Problems in which the baseline's own answer would be rejected as a candidate's."""
 
 
 class GroupScore(Record):
@@ -213,6 +215,7 @@ def _against(records: Sequence[ProblemRecord], baseline: str) -> AgainstScore:
         geometric_mean_correct=geometric_mean([s.candidate for s in found if s.correct and s.candidate is not None]),
         median=_median(kept),
         below=sum(value < NEVER_SLOWER for value in kept),
+        inexact=sum(s.inexact for s in found),
     )
 
 

@@ -1,5 +1,6 @@
 """What one problem's record counts for, before anything is summed up."""
 
+import math
 from dataclasses import dataclass
 
 from kernelwright.schema import BaselineTiming, Status
@@ -22,6 +23,8 @@ class Standing:
     eager. ``None`` where there is none, or none was timed against this baseline."""
     kept: float
     """The speed-up that the user keeps: the winner's; where no candidate won, that of the baseline that stays."""
+    inexact: bool
+    """Whether the baseline's own answer would be rejected as a candidate's."""
 
 
 def standing(record: ProblemRecord, baseline: str) -> Standing | None:
@@ -29,13 +32,24 @@ def standing(record: ProblemRecord, baseline: str) -> Standing | None:
     if not record.failure and not _timed(record, baseline):
         return None
     correct = [attempt for attempt in record.attempts if attempt.status is Status.CORRECT]
+    inexact = _inexact(record, baseline)
     won = record.speedups.get(baseline)
     if won is not None:
-        return Standing(record, bool(correct), won.median, won.median)
+        return Standing(record, bool(correct), won.median, won.median, inexact)
     fastest = max(correct, key=_against_eager, default=None)
     found = against_each(fastest.speedup, record.baselines).get(baseline) if fastest is not None else None
     kept = _of_what_stays(record, baseline)
-    return Standing(record, bool(correct), found.median if found is not None else None, kept)
+    return Standing(record, bool(correct), found.median if found is not None else None, kept, inexact)
+
+
+def _inexact(record: ProblemRecord, baseline: str) -> bool:
+    timed = {b.name: b for b in record.baselines if b.ms is not None}
+    name = min(timed, key=lambda name: _ms(timed[name]), default="") if baseline == BEST else baseline
+    return name in timed and timed[name].inexact is not None
+
+
+def _ms(baseline: BaselineTiming) -> float:
+    return baseline.ms.median if baseline.ms is not None else math.inf
 
 
 def _of_what_stays(record: ProblemRecord, baseline: str) -> float:

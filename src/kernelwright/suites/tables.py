@@ -130,8 +130,17 @@ def _speedups(place: PlaceScore) -> Sheet:
     )
     if any(a.without_baseline for g in place.groups for a in g.against):
         note += " Problems whose baseline could not be timed are left out of the rows of that baseline."
+    if of_whom := _inexact(place.groups[-1] if place.groups[-1].degenerate else place.groups[-2]):
+        note += f" {of_whom}"
     columns = ("speed-up", "over all", "over correct", "median", "below 0.98", "problems")
     return Sheet("Speed-ups", columns, tuple(rows), (note,))
+
+
+def _inexact(everything: GroupScore) -> str:
+    """Which baselines the accuracy rule would not let pass; empty where it would all."""
+    found = [f"{NAMES.get(a.baseline, a.baseline)} in {a.inexact}" for a in everything.against if a.inexact]
+    said = f"The answer of {', of '.join(found)} of {everything.problems} problems"
+    return f"{said} would be rejected as a candidate's; it counts all the same." if found else ""
 
 
 def _fast(place: PlaceScore) -> Sheet:

@@ -33,7 +33,7 @@ class ReferenceFailed(RuntimeError):
 SHARED_THROUGHOUT = frozenset({"sizes", "forget", "try", "relations", "labels", "operators", "stress_kinds", "costs"})
 """Requests that use the device from their beginning to their end."""
 GATED_THERE = SHARED_THROUGHOUT | {
-    "open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build",
+    "open", "construction", "plan", "draw", "check", "check_timed", "check_repeat", "build", "check_baseline",
 }  # fmt: skip
 """Requests for which the process itself passes the gate: most take long without the device, all may lack memory."""
 NEEDS_NO_DEVICE = frozenset({"begin", "accuracy", "device", "built"})

@@ -35,7 +35,7 @@ from kernelwright.judge.worker.bench import Bench, copy_inputs, tensor_bytes
 from kernelwright.judge.worker.provenance import operators
 from kernelwright.platforms import cuda_sharing
 from kernelwright.problems.stress_plan import stress_kinds
-from kernelwright.problems.structure import flatten
+from kernelwright.problems.structure import flatten, unflatten
 from kernelwright.problems.weights import randomise_constants
 from kernelwright.schema import Precision, Problem
 
@@ -377,6 +377,19 @@ class Server:
         except baselines.BaselineError as error:
             return {"failure": str(error)}, ()
         return {}, ()
+
+    def on_check_baseline(self, message: dict[str, Any], _fds: list[int]) -> Reply:
+        """Why a baseline's answer would be rejected as a candidate's; ``None`` where it would not."""
+        draw = self.draws.get(message["seed"], NATURAL)
+        with self.gate.shared():
+            with torch.no_grad():
+                outputs = wire.plain(self.calls[message["name"]](*copy_inputs(draw.inputs)))
+            self.platform.synchronize()
+            leaves, expected = flatten(outputs)[0], flatten(draw.eager)
+            if len(leaves) == len(expected[0]):  # ONNX Runtime knows no nests
+                outputs = unflatten(leaves, expected[1])
+            failure = _compare(draw, outputs)[1]["failures"].get(message["precision"])
+        return {"inexact": failure["text"] if failure else None}, ()
 
     @contextmanager
     def _first_call(self, *, compiles: bool) -> Generator[FirstCall | None]:
