@@ -227,6 +227,13 @@ def test_rewriter_compiled(row_sum: Problem, eager_compile: list[dict[str, Any]]
     assert eager_compile[0] == {"dynamic": False}
 
 
+def test_rewriter_compiled_without_tuning_where_that_does_not_pay(row_sum: Problem) -> None:
+    asked = replace(task(row_sum), beaten=frozenset({"compile-max-autotune"}))
+    assert [candidate.title.partition("; ")[2] for candidate in everything("rewriter+inductor", asked)] == [
+        "compiled (default)"
+    ]
+
+
 def test_nothing_to_gain_is_no_candidate() -> None:
     problem = problems.from_module(nn.Linear(8, 8), (torch.randn(4, 8),))
     assert get("rewriter").propose(task(problem), ()) is None

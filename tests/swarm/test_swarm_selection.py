@@ -112,11 +112,16 @@ def test_a_baselines_own_standing_is_the_widest_interval_that_fits() -> None:
 
 def test_a_baseline_is_beaten_by_one_that_could_be_a_file() -> None:
     tuned = BaselineTiming(name="compile-max-autotune", ms=iv(1.0, 1.1, 1.2))
-    assert beaten((EAGER, COMPILE, tuned)) == {"eager", "compile-max-autotune"}
-    assert beaten((EAGER, COMPILE, TUNED, ONNX)) == {"eager"}
+    assert beaten((EAGER, COMPILE, tuned), ()) == {"eager", "compile-max-autotune"}
+    assert beaten((EAGER, COMPILE, TUNED, ONNX), ()) == {"eager"}
     slow = BaselineTiming(name="compile", ms=iv(2.9, 3.0, 3.1))
-    assert beaten((EAGER, slow)) == {"compile"}
-    assert beaten(()) == frozenset()
+    assert beaten((EAGER, slow), ()) == {"compile"}
+    assert beaten((), ()) == frozenset()
+
+
+def test_all_baselines_are_beaten_by_an_attempt_that_wins() -> None:
+    assert beaten((EAGER, COMPILE, TUNED), [attempt(1, iv(0.99, 1.5, 1.8))]) == {"eager"}
+    assert beaten((EAGER, COMPILE, TUNED), [attempt(1, iv(1.4, 1.5, 1.8))]) == {"eager", "compile"}
 
 
 def test_no_baseline_at_all_leaves_eager() -> None:

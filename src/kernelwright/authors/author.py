@@ -48,7 +48,7 @@ class Task:
     advice: Advice | None = None
     """About the Author's best Attempt."""
     beaten: frozenset[str] = frozenset()
-    """Baselines that were timed and do not stay: a Candidate that does the same need not be written."""
+    """Baselines that were timed and will not stay: a Candidate that does the same need not be written."""
     eager_error: float | None = None
     """How far eager is from float64 on one draw, in the norm: a Candidate may err a few times as much."""
     gate: str | None = None

@@ -6,10 +6,10 @@ from functools import partial
 from kernelwright.analysis import Analyst, Subject
 from kernelwright.authors import Author, Task, waits
 from kernelwright.authors.standing import best
-from kernelwright.schema import Advice, Attempt, ContextPiece
+from kernelwright.schema import Advice, Attempt, BaselineTiming, ContextPiece
 from kernelwright.store import Store
 from kernelwright.swarm.ledger import Ledger
-from kernelwright.swarm.selection import best_first
+from kernelwright.swarm.selection import beaten, best_first
 from kernelwright.swarm.session import Session
 from kernelwright.swarm.writers import Question
 
@@ -23,11 +23,13 @@ class Questions:
     session: Session
     analyst: Analyst | None
     """``None`` where profiles are not among the context."""
+    baselines: tuple[BaselineTiming, ...] = ()
 
     def to(self, author: Author, ledger: Ledger) -> Question:
         """Profiles the author's best attempt where that is new, so the device must be free."""
         history = ledger.history(author)
-        question = Question(author, replace(self.task, peers=self._peers(author, ledger)), history)
+        peers, lost = self._peers(author, ledger), beaten(self.baselines, ledger.attempts)
+        question = Question(author, replace(self.task, peers=peers, beaten=lost), history)
         own_best = best(history)
         if self.analyst is None or own_best is None or own_best.candidate is None or not waits(author):
             return question

@@ -77,13 +77,13 @@ def best_baseline(baselines: Iterable[BaselineTiming]) -> BaselineTiming | None:
     return timed[max(faster, key=lambda name: faster[name])] if faster else timed["eager"]
 
 
-def beaten(baselines: Sequence[BaselineTiming]) -> frozenset[str]:
-    """Baselines that were timed and do not stay: written as a file they would not win either.
+def beaten(baselines: Sequence[BaselineTiming], attempts: Iterable[Attempt]) -> frozenset[str]:
+    """Baselines that were timed and will not stay: written as a file they would not win either.
 
     ONNX Runtime beats none: it is no module, so that the user may keep what comes second.
     """
     timed = [b for b in baselines if b.ms is not None and b.name != "onnxruntime"]
-    stays = best_baseline(timed)
+    stays = best_baseline(timed) if best_attempt(attempts) is None else None
     return frozenset(b.name for b in timed if b is not stays)
 
 

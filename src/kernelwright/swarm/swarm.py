@@ -18,7 +18,7 @@ from kernelwright.swarm.ledger import Ledger
 from kernelwright.swarm.observer import Observer, Silent
 from kernelwright.swarm.policies import policy_for
 from kernelwright.swarm.questions import Questions
-from kernelwright.swarm.selection import beaten, best_attempt, choose
+from kernelwright.swarm.selection import best_attempt, choose
 from kernelwright.swarm.session import Session
 from kernelwright.swarm.writers import Writers, Written
 
@@ -181,9 +181,8 @@ class Swarm:
             context=context,
             reference=settings.reference if ContextPiece.REFERENCE in context else None,
             docs=settings.docs if ContextPiece.DOCS in context else (),
-            beaten=beaten(baselines),
             eager_error=self._session.eager_error,
             journal=journal,
         )
         analyst = self._analyst if ContextPiece.PROFILE in context else None
-        return Questions(task, self._store, self._session, analyst)
+        return Questions(task, self._store, self._session, analyst, tuple(baselines))
