@@ -31,8 +31,8 @@ class ModelNew(Model):
 class InductorAuthor:
     """Proposes the reference compiled by TorchInductor, one mode after the other.
 
-    A mode of which a baseline has shown that it falls behind another baseline is left out: as a Candidate it would come
-    out the same, minutes later. For a problem with source the Candidate is that source, without the inputs, and a
+    A mode whose baseline is beaten already, by another baseline or by an Attempt, is left out: as a Candidate it would
+    come out the same, minutes later. For a problem with source the Candidate is that source, without the inputs, and a
     subclass whose ``forward`` is compiled; so ``state_dict`` keeps its names. A module without source is captured as a
     graph and printed.
     """

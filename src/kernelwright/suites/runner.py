@@ -26,9 +26,9 @@ POLL_SECONDS = 0.1
 TIMING_CORES = 2
 """For the processes of the one candidate that is being timed, and of its reference."""
 MOST_AT_ONCE = 10
-"""On one device: the contexts and kernels of their processes take a quarter of an H200's memory."""
+"""On one device: ``judge/memory.py`` counts their processes with a fifth of an H200's memory."""
 COMPILING = 3
-"""One of so many problems compiles at a time: the others wait for the device or its memory, or are on it."""
+"""One of so many problems is taken to compile at a time: the others wait for the device or its memory, or are on it."""
 
 
 @dataclass(frozen=True)

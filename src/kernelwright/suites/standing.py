@@ -1,6 +1,5 @@
 """What one problem's record counts for, before anything is summed up."""
 
-import math
 from dataclasses import dataclass
 
 from kernelwright.schema import BaselineTiming, Status
@@ -43,13 +42,9 @@ def standing(record: ProblemRecord, baseline: str) -> Standing | None:
 
 
 def _inexact(record: ProblemRecord, baseline: str) -> bool:
-    timed = {b.name: b for b in record.baselines if b.ms is not None}
-    name = min(timed, key=lambda name: _ms(timed[name]), default="") if baseline == BEST else baseline
-    return name in timed and timed[name].inexact is not None
-
-
-def _ms(baseline: BaselineTiming) -> float:
-    return baseline.ms.median if baseline.ms is not None else math.inf
+    timed = [(b.ms.median, b.name, b.inexact is not None) for b in record.baselines if b.ms is not None]
+    chosen = sorted(timed)[:1] if baseline == BEST else [one for one in timed if one[1] == baseline]
+    return any(inexact for *_, inexact in chosen)
 
 
 def _of_what_stays(record: ProblemRecord, baseline: str) -> float:

@@ -4,7 +4,6 @@ cuDNN computes float32 convolutions in tf32 where it has a kernel for that, and 
 the number of channels. Where the reference is exact, neither tf32 nor float16 is right.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
@@ -12,6 +11,7 @@ from kernelwright.authors.graph.ir import Graph, Node, Symbol, TensorType, attri
 from kernelwright.authors.templates import half_layers
 from kernelwright.authors.templates.convolutions import FORMATS
 from kernelwright.authors.templates.kernels import definitions
+from kernelwright.authors.templates.placing import Add
 
 MOST_PRODUCTS = 256
 """In one sum of the reference: tensor cores round sums towards zero, which over many products adds up to more than
@@ -51,7 +51,7 @@ def place(graph: Graph, found: list[int]) -> tuple[Graph, str]:
     return Graph(tuple(nodes), tuple(at[o] for o in graph.outputs)).pruned(), definitions("threefold")
 
 
-def _in_three(add: Callable[[Node], int], at: int, function: str, kind: TensorType, axis: int, *more: object) -> int:
+def _in_three(add: Add, at: int, function: str, kind: TensorType, axis: int, *more: object) -> int:
     """A call that makes this axis three times as long; ``more``: what the function takes before the format."""
     shape = (*kind.shape[:axis], 3 * kind.shape[axis], *kind.shape[axis + 1 :])
     given = attributes(function=function, more=(*more, Symbol(FORMATS[kind.rank])))
