@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,6 +17,7 @@ from kernelwright.judge.limits import (
     impossible,
     limits,
     measure_costs,
+    shuffled,
     work_floor_ms,
 )
 from kernelwright.schema import DeviceLimits
@@ -99,6 +102,27 @@ def test_flops_of_a_product_and_of_what_cannot_run():
 )
 def test_bytes_that_outputs_depend_on(name, module, inputs, expected):
     assert dependent_bytes(module, inputs) == expected
+
+
+@given(size=st.integers(0, 300), at_once=st.integers(1, 64))
+def test_shuffled_values_are_the_same_ones_elsewhere(size, at_once):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kernelwright.judge.limits._AT_ONCE", at_once)
+        found = shuffled(torch.arange(size), 0, size)
+    assert sorted(found.tolist()) == list(range(size))
+    assert (found == torch.arange(size)).sum() <= 1
+
+
+@given(start=st.integers(0, 20), stop=st.integers(0, 20))
+def test_only_what_is_asked_for_is_shuffled(start, stop):
+    x = torch.arange(20).reshape(4, 5).t()
+    found = shuffled(x, start, stop).reshape(-1)
+    flat = x.reshape(-1)
+    assert torch.equal(found[:start], flat[:start])
+    assert torch.equal(found[max(start, stop) :], flat[max(start, stop) :])
+    assert set(found.tolist()) <= set(range(20))
+    bools = shuffled(x > 7, start, stop).reshape(-1)
+    assert torch.equal(bools[start:stop], ~(flat > 7)[start:stop])
 
 
 def test_zero_gradients_of_relu_are_read_but_not_certain():

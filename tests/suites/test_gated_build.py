@@ -190,6 +190,33 @@ def test_others_share_the_device_while_a_benchmark_loads(tmp_path: Path) -> None
     assert not any(seen[1:])
 
 
+@pytest.mark.parametrize(
+    ("slow", "mode", "calls", "benchmarked"),
+    [(9, {}, 2, False), (1, {}, 3, True), (9, {"return_mode": "all"}, 2, True)],
+    ids=["slow", "loads", "every sample"],
+)
+def test_what_takes_long_is_called_once_more_instead_of_benchmarked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: int, mode: dict[str, str], calls: int, benchmarked: bool
+) -> None:
+    """Not what took long only the first time, as what loads does; nor where every sample is asked for."""
+    from torch._inductor.runtime.benchmarking import benchmarker
+
+    gate, alone = DeviceGate(tmp_path), []
+    monkeypatch.setattr(first_call, "LONG_SECONDS", 0.02)
+    monkeypatch.setattr(
+        type(benchmarker), "benchmark_gpu", lambda _self, call, **_: "benchmark" if not call() else None
+    )
+
+    def kernel() -> None:
+        alone.append(not can_enter(gate, "shared", 0.001))
+        time.sleep(0.03 if len(alone) <= slow else 0.0)
+
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=True):
+        found = benchmarker.benchmark_gpu(kernel, **mode)
+    assert alone == [False, True, True][:calls]
+    assert found == "benchmark" if benchmarked else 30 <= found < 1e4, "milliseconds"
+
+
 def test_what_compiles_at_once_keeps_the_device_for_the_benchmark_that_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
