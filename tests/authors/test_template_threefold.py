@@ -19,6 +19,7 @@ from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.templates import half_layers, threefold
 from kernelwright.authors.templates.author import Form, write
 from kernelwright.authors.templates.kernels.threefold import channels_in_three, filters_in_three, high_bits
+from kernelwright.schema import Target
 
 CONVOLUTIONS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "2d": (lambda: nn.Conv2d(5, 24, (3, 5), padding=(1, 2)), (2, 5, 17, 19)),
@@ -72,6 +73,7 @@ def test_in_tf32_they_are_as_exact_as_float32(name: str, tmp_path: Path, monkeyp
     form = Form(captured, captured.graph)
     written = write(form, halves=False, only={"threefold convolutions"})
     assert written is not None and written.title == "threefold convolutions"
+    assert written.target is Target.TORCH and "triton" not in written.source
     model = load(written.source, tmp_path).ModelNew()
     model.load_state_dict(module.state_dict())
     in_tf32(monkeypatch)

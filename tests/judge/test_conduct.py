@@ -1,10 +1,12 @@
 """What the judge believes of a candidate's time stamps."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernelwright.judge.conduct import ALLOWANCES, Conduct
+from kernelwright.judge.conduct import ALLOWANCES, ENOUGH_SHORT, Conduct
 from kernelwright.judge.findings import Stopped
 
 times = st.floats(0.01, 100.0)
@@ -81,6 +83,41 @@ def test_recording_events_may_cost_a_little_for_each_call_and_a_hidden_kernel_ma
     honest.judge()
     with pytest.raises(Stopped):
         cheat.judge()
+
+
+def blocks(conduct, seed, rounds, hidden_ms):
+    """One call of 2 ms in each, on a GPU beside work that holds up either side by up to 2 ms."""
+    noise = random.Random(seed)
+    for _ in range(rounds):
+        conduct.saw_block(1, 2.0, 0.2 + hidden_ms + noise.uniform(0, 2), 0.2 + noise.uniform(0, 2))
+
+
+def test_bad_luck_in_a_few_short_blocks_asks_for_more_of_them():
+    unlucky = []
+    for seed in range(400):
+        conduct = Conduct(ALLOWANCES["cuda"])
+        blocks(conduct, seed, 8, 0.0)
+        conduct.judge()
+        if conduct.unsettled:
+            unlucky.append(seed)
+            blocks(conduct, -seed, ENOUGH_SHORT - 8, 0.0)
+            conduct.judge()
+            assert not conduct.unsettled
+    assert unlucky, "noise like this has cost honest candidates their verdict"
+
+
+def test_time_that_is_hidden_in_short_blocks_is_found_in_more_of_them():
+    found = 0
+    for seed in range(100):
+        conduct = Conduct(ALLOWANCES["cuda"])
+        blocks(conduct, seed, 8, 2.0)
+        blocks(conduct, -seed, ENOUGH_SHORT - 8, 2.0)
+        try:
+            conduct.judge()
+        except Stopped as stopped:
+            found += 1
+            assert "ms a block more than a baseline's in 32 blocks" in stopped.finding.feedback
+    assert found > 95
 
 
 def test_one_block_on_a_busy_machine_proves_little_and_a_cheat_is_found_in_it_all_the_same():

@@ -242,7 +242,9 @@ class Stopwatch:
             if candidate is not None:
                 samples.made += blocks[candidate.name].calls
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
-            if samples.tight(baselines) or time.monotonic() - began > budget * samples.patience(baselines):
+            spent = time.monotonic() - began
+            patience = PATIENCE if conduct.unsettled else samples.patience(baselines)
+            if (samples.tight(baselines) and not conduct.unsettled) or spent > budget * patience:
                 break
         if candidate is not None:
             final = self._final_calls(samples, budget, candidate.looks)

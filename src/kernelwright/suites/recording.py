@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from kernelwright.schema import Attempt, BaselineTiming, Interval, Outcome, Run, Speedup
+from kernelwright.schema import Attempt, BaselineTiming, Interval, Outcome, Run, Speedup, Status
 from kernelwright.suites.kernelbench import Found
 from kernelwright.suites.records import BEST, AttemptShort, ProblemRecord, Winner
+
+END = 200
+"""Characters of either end of what was said about an attempt that failed."""
 
 
 def of_run(found: Found, run: Run, attempts: Sequence[Attempt]) -> ProblemRecord:
@@ -81,11 +84,18 @@ def _short(attempt: Attempt) -> AttemptShort:
         title=attempt.candidate.title if attempt.candidate else "",
         status=verdict.status,
         rule=verdict.rule,
+        why="" if verdict.status is Status.CORRECT else _ends(verdict.feedback),
         speedup=verdict.speedup,
         labels=verdict.labels,
         write_seconds=attempt.write_seconds,
         judge_seconds=attempt.judge_seconds,
     )
+
+
+def _ends(text: str) -> str:
+    """One line: how it begins says what is wrong, and a traceback ends with the error."""
+    line = " ".join(text.split())
+    return line if len(line) <= 2 * END else f"{line[:END]} … {line[-END:]}"
 
 
 def _winner(attempt: Attempt) -> Winner | None:

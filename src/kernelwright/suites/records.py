@@ -89,6 +89,8 @@ class AttemptShort(Record):
     title: str = ""
     status: Status
     rule: str | None = None
+    why: str = ""
+    """What the judge said of one that is not correct: one line, of a long one its two ends."""
     speedup: Speedup = Speedup()
     labels: tuple[str, ...] = ()
     write_seconds: float = 0.0

@@ -65,12 +65,12 @@ class TemplatesAuthor:
         replays = not (wanted and history) or copies_little(self.start(task).graph)
         way = next_way(history, replays=replays, halves=halves)
         written = self._write(task, way) if wanted and not refused and way is not None else None
-        if way is None or written is None:
+        if way is None or written is None or task.target not in (None, written.target):
             return None
         how = ("only " * way.sure + written.title, "compiled" * self.compiled, REPLAYED * way.replayed)
         title = ", ".join(part for part in how if part)
         return Candidate(
-            source=written.source, author=self.name, title=title, explanation=written.explanation, target=Target.TRITON
+            source=written.source, author=self.name, title=title, explanation=written.explanation, target=written.target
         )
 
     def _write(self, task: Task, way: Way) -> "Written | None":
@@ -96,6 +96,8 @@ class Written:
     source: str
     title: str
     explanation: str
+    target: Target
+    """PyTorch where no template brought a kernel: threefold convolutions alone have none."""
 
 
 def write(
@@ -127,14 +129,16 @@ def write(
         return None
     # templates that need the same function each bring it
     functions = "\n\n\n".join(dict.fromkeys(part for text in texts for part in text.split("\n\n\n")))
-    imports = tuple(line for line in IMPORTS if "libdevice" not in line or "libdevice." in functions)
+    target = Target.TRITON if "@triton.jit" in functions else Target.TORCH
+    imports = () if target is Target.TORCH else IMPORTS
+    imports = tuple(line for line in imports if "libdevice" not in line or "libdevice." in functions)
     doc = [*(form.doc or ("The reference with kernels from templates.",))]
     doc += [line for template in used for line in fill(template.says, WIDTH).splitlines()]
     source = print_module(
         form.captured, doc=doc, graph=graph, fold=True, decorator=decorator, imports=imports, functions=functions,
         around=around,
     )  # fmt: skip
-    return Written(source, " and ".join(template.title for template in used), "\n".join(doc))
+    return Written(source, " and ".join(template.title for template in used), "\n".join(doc), target)
 
 
 def _left(graph: "Graph") -> int:
