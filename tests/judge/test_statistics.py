@@ -141,6 +141,17 @@ def test_tight_enough_looks_at_the_farther_end():
     assert tight_enough(Interval(median=2.0, low=1.99, high=2.05), half_width=0.03)
 
 
+@given(st.floats(0.01, 100.0), st.floats(0.0, 0.2))
+def test_ratios_far_from_one_may_be_less_tight_than_those_near_it(median, reach):
+    def tight(of):
+        return tight_enough(Interval(median=of, low=of * (1 - reach), high=of * (1 + reach)))
+
+    assert tight(median) == (reach <= 0.01 + 0.02 * abs(math.log(median))) or math.isclose(
+        reach, 0.01 + 0.02 * abs(math.log(median))
+    )
+    assert tight(median) or not tight(1.0)
+
+
 @pytest.mark.parametrize("bad", [([], []), ([1.0], [1.0, 2.0]), ([0.0], [1.0]), ([math.nan], [1.0])])
 def test_samples_that_say_nothing_raise(bad):
     with pytest.raises(ValueError, match=r"pairs|positive"):

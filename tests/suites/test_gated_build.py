@@ -234,6 +234,25 @@ def test_what_compiles_at_once_keeps_the_device_for_the_benchmark_that_follows(
     assert held == ["alone"] * 3
 
 
+def test_what_compiled_for_long_lets_go_of_the_device_at_once_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triton = pytest.importorskip("triton")
+    from torch._inductor.runtime.benchmarking import benchmarker
+
+    gate, seen = DeviceGate(tmp_path), []
+    monkeypatch.setattr(first_call, "SHORT_SECONDS", 5.0)
+    monkeypatch.setattr(triton, "compile", lambda seconds: (time.sleep(seconds), seen.append(visitor.holds)))
+    with closing(gate.visitor()) as visitor, FirstCall(visitor, compiles=True):
+        benchmarker.benchmark_cpu(lambda: 1, warmup=0, rep=0)
+        triton.compile(0.02)
+        monkeypatch.setattr(first_call, "SHORT_SECONDS", 0.01)
+        for _ in range(2):
+            benchmarker.benchmark_cpu(lambda: 1, warmup=0, rep=0)
+            triton.compile(0.0)
+    assert seen == ["alone", None, "alone"], "kept, let go of after a long one, kept after a short one"
+
+
 def test_a_kernel_that_is_compiled_within_a_benchmark_leaves_it_alone(tmp_path: Path) -> None:
     from torch._inductor.runtime.benchmarking import benchmarker
 

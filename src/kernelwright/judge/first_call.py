@@ -26,7 +26,9 @@ LINGER_SECONDS = 0.2
 """How long the device is kept after a benchmark: the next one usually follows at once, and whoever lets go in between
 stands behind everybody else again."""
 SHORT_SECONDS = 0.1
-"""What compiles for less than this (its kernel is in a cache) keeps the device: coming in again may take longer."""
+"""What compiles for less than this (its kernel is in a cache) keeps the device: coming in again may take longer. It is
+taken to be as short as the compiling before: a thousand kernels of one suite's autotuning, most of which took half a
+second, kept the device idle for a tenth of its time."""
 BENCHMARKS = ("benchmark_gpu", "benchmark_gpu_with_cuda_graph", "benchmark_cpu")
 """The benchmarker's methods that run something."""
 LONG_SECONDS = 0.25
@@ -48,6 +50,9 @@ class FirstCall:
         self._compiles = compiles
         self._lock = threading.RLock()
         self._compiling = 0
+        self._compiles_since = 0.0
+        self._compiled_seconds = 0.0
+        """What compiled last."""
         self._benchmarks = 0
         self._timer: threading.Timer | None = None
         self._compilers: list[tuple[Any, str, Any]] = []
@@ -119,14 +124,24 @@ class FirstCall:
 
     def _compiling_begins(self) -> None:
         with self._locked():
+            if not self._compiling:
+                self._compiles_since = time.monotonic()
             self._compiling += 1
-            if self._visitor.holds is not None and not self._benchmarks:
+            if self._visitor.holds is None or self._benchmarks:
+                return
+            if self._compiled_seconds < SHORT_SECONDS:
                 self._later(SHORT_SECONDS)
+            else:
+                self._stop_timer()
+                self._visitor.leave()
 
     def _compiling_ends(self) -> None:
         with self._locked():
             self._compiling -= 1
-            if self._compiling or self._benchmarks:
+            if self._compiling:
+                return
+            self._compiled_seconds = time.monotonic() - self._compiles_since
+            if self._benchmarks:
                 return
             self._stop_timer()
             if self._visitor.holds == "alone":  # it lingers: what was compiled is to be tuned

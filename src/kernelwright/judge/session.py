@@ -35,7 +35,7 @@ from kernelwright.judge.reference.client import Reference, ReferenceFailed, base
 from kernelwright.judge.reference.sizes import FEWER_ROWS
 from kernelwright.judge.settings import JudgeSettings
 from kernelwright.judge.spent import Spent
-from kernelwright.judge.timing import STRANGERS, VOUCHED, CandidateSubject, Looks, Stopwatch
+from kernelwright.judge.timing import BLOCK_MS, BLOCKS_MS, STRANGERS, VOUCHED, CandidateSubject, Looks, Stopwatch
 from kernelwright.platforms import Platform
 from kernelwright.problems.stress import STRESS_KINDS
 from kernelwright.schema import (
@@ -439,7 +439,10 @@ class JudgeSession:
             together = TIMED_DRAWS * (natural[0].facts["input_bytes"] + 3 * natural[0].facts["output_bytes"])
             natural = natural[: TIMED_DRAWS if together <= DRAW_BYTES else 1]
             allowance = ALLOWANCES.get(self.platform.name, Allowance())
-            self._stopwatch = Stopwatch(self._reference, natural, self.settings.precision, allowance, self._gate)
+            block_ms = BLOCKS_MS.get(self.platform.name, BLOCK_MS)
+            self._stopwatch = Stopwatch(
+                self._reference, natural, self.settings.precision, allowance, self._gate, block_ms
+            )
         return self._stopwatch
 
     def _operators(self) -> tuple[str, ...]:

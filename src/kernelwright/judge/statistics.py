@@ -33,6 +33,7 @@ MINIMUM_EFFECT = 0.01
 """Ratios within 1 % of 1 are never called faster or slower."""
 LOOKS: tuple[int, ...] = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """Numbers of pairs after which a difference may be called, and at which sampling should pause to look."""
+FAR = 0.02
 _FALSE_CALLS = 0.001
 _RESAMPLES = 999
 _BATCHES = 64
@@ -81,11 +82,13 @@ def paired_ratio(
 
 
 def tight_enough(interval: Interval, half_width: float = 0.01) -> bool:
-    """Whether the interval reaches at most ``half_width`` (relative) to either side of its median."""
+    """Whether the interval reaches at most ``half_width`` (relative) to either side of its median; of a ratio far from
+    one, ``FAR`` for each factor of e more: nothing is decided there by a hundredth.
+    """
     if interval.median <= 0:
         return False
     reach = max(interval.high - interval.median, interval.median - interval.low)
-    return reach <= half_width * interval.median
+    return reach <= (half_width + FAR * abs(math.log(interval.median))) * interval.median
 
 
 def call(

@@ -25,6 +25,8 @@ from kernelwright.judge.reference.client import Reference
 from kernelwright.schema import Call, Candidate, Interval, Precision, Status
 
 BLOCK_MS = 60.0
+BLOCKS_MS = {"cuda": 30.0}
+"""Where blocks are shorter: an NVIDIA GPU stamps events itself, and there is no scheduler's noise to average over."""
 MAX_CALLS = 1024
 COPY_BYTES = 128 << 20
 HANDED_OVER = 8
@@ -33,8 +35,8 @@ FINAL_SHARE = 0.25
 """Of the budget, that calls before the final looks may take."""
 CALIBRATION_CALLS = 5
 OVERLONG = 16.0
-"""A block that takes so many times ``BLOCK_MS`` on the judge's clock is made of fewer calls from the next round on: its
-calls are slower than they were when they were counted, or their stamps are not true."""
+"""A block that takes so many times its intended length on the judge's clock is made of fewer calls from the next round
+on: its calls are slower than they were when they were counted, or their stamps are not true."""
 PATIENCE = 4.0
 """How far the budget may be overdrawn, as a factor, while nothing can be said."""
 LARGE_RATIO = 1.1
@@ -193,11 +195,13 @@ class Stopwatch:
         precision: Precision,
         allowance: Allowance,
         gate: Gate | None = None,
+        block_ms: float = BLOCK_MS,
     ):
         self.reference = reference
         self.plan = plan
         self.precision = precision
         self.allowance = allowance
+        self.block_ms = block_ms
         self._gate = gate or OpenGate()
         self._random = random.SystemRandom()
         for slot, draw in enumerate(plan):
@@ -238,7 +242,7 @@ class Stopwatch:
             for subject in subjects:
                 blocks[subject.name] = self._block(subject, calls[subject.name], samples, conduct, candidate, look=look)
                 samples.by_subject[subject.name].append(blocks[subject.name].per_call)
-                calls[subject.name] = fitting(blocks[subject.name], most[subject.name])
+                calls[subject.name] = fitting(blocks[subject.name], most[subject.name], self.block_ms)
             if candidate is not None:
                 samples.made += blocks[candidate.name].calls
                 _take_evidence(conduct, blocks.pop(candidate.name), list(blocks.values()))
@@ -271,9 +275,9 @@ class Stopwatch:
             subject.ask("prepare", slots=[0], changes=[None])
             ms = max(float(subject.ask("go")["inside_ms"]), 1e-3)
             fastest, spent = min(fastest, ms), spent + ms
-            if spent > 2 * CALIBRATION_CALLS * BLOCK_MS:
+            if spent > 2 * CALIBRATION_CALLS * self.block_ms:
                 break
-        return max(1, min(round(BLOCK_MS / fastest), self._room))
+        return max(1, min(round(self.block_ms / fastest), self._room))
 
     @property
     def _room(self) -> int:
@@ -344,13 +348,13 @@ class Stopwatch:
         return replace(block, hand_over=took / len(chosen), handed_over=len(chosen))
 
 
-def fitting(block: Block, most: int) -> int:
+def fitting(block: Block, most: int, block_ms: float = BLOCK_MS) -> int:
     """Calls for the subject's next block: ``most``, as calibrated, until a block turns out far too long for that; then
     what the judge's clock said of the last one, so that a subject that becomes fast again gets its long blocks back.
     """
-    if block.calls == most and block.outside <= OVERLONG * BLOCK_MS:
+    if block.calls == most and block.outside <= OVERLONG * block_ms:
         return most
-    return max(1, min(most, round(block.calls * BLOCK_MS / max(block.outside, 1e-3))))
+    return max(1, min(most, round(block.calls * block_ms / max(block.outside, 1e-3))))
 
 
 def _take_evidence(conduct: Conduct, mine: Block, others: list[Block]) -> None:

@@ -131,5 +131,5 @@ def _swarm(
 
 def _timing_budget(budget: Budget) -> float:
     """Seconds for timing one candidate: a small budget should see several candidates, not one measured to the end."""
-    longest, shortest, share = 20.0, 2.0, 0.05
+    longest, shortest, share = 10.0, 2.0, 0.05
     return longest if budget.seconds is None else min(longest, max(shortest, share * budget.seconds))
