@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from compiled_kit import compiled
+from compiled_kit import compiled, triton_compile
 from torch import nn
 
 from kernelwright.authors.templates import reductions, rows, scans
+from kernelwright.authors.templates.kernels import halves
 
 pytest.importorskip("triton")
 
@@ -50,3 +51,15 @@ def test_16_bytes_at_a_time(name: str, tmp_path: Path) -> None:
         reads = [line for line in text.splitlines() if "ld.global" in line]
         assert any(".v4." in line for line in reads)
         assert sum(".v4." in line for line in reads) >= len(reads) // 2
+
+
+def test_a_loop_over_nearly_as_many_elements_as_32_bits_count_counts_with_64() -> None:
+    """Its last step leads beyond 2³¹: KernelBench's level1/76 has inputs of 2³¹ - 32768 elements."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    signature = {"x": "*fp32", "largest": "*i32", "N": "i32", "BLOCK": "constexpr"}
+    made = triton_compile(ASTSource(halves.largest_kernel, signature, {(3,): 8192}), GPUTarget("cuda", 90, 32), {})
+    loops = [line for line in made.asm["ttir"].splitlines() if "scf.for" in line]
+    assert len(loops) == 1
+    assert loops[0].rstrip().endswith(": i64 {")

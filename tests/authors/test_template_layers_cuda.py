@@ -61,6 +61,19 @@ def test_layers(name: str, tmp_path: Path) -> None:
     compare(nn.Sequential(nn.ReLU(), layer, nn.GELU()), [3.0 * torch.randn(shape)], tmp_path, floor)
 
 
+@pytest.mark.skipif(
+    torch.cuda.mem_get_info()[1] < 40 << 30 if torch.cuda.is_available() else True, reason="needs 40 GB"
+)
+def test_halves_of_nearly_as_many_elements_as_32_bits_count() -> None:
+    from kernelwright.authors.templates.kernels.halves import to_half_channels_last
+
+    x = torch.zeros(1, 8, 1, (1 << 28) - 4096, device="cuda")
+    x[0, 5, 0, -1] = -3.0
+    half, unit = to_half_channels_last(x, torch.channels_last)
+    assert float(half[0, 5, 0, -1]) * float(unit) == -3.0
+    assert int(half.count_nonzero()) == 1
+
+
 ROWS: dict[str, tuple[Callable[..., torch.Tensor], tuple[int, ...]]] = {
     "softmax": (lambda x: (x * 3.0).softmax(1), (300, 393_216)),
     "log_softmax": (lambda x: x.log_softmax(1), (300, 300_001)),

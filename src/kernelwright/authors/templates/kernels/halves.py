@@ -14,8 +14,9 @@ import triton.language as tl
 @triton.jit
 def largest_kernel(x, largest, N, BLOCK: tl.constexpr):
     sizes = tl.zeros([BLOCK], tl.float32)
-    for start in range(tl.program_id(0) * BLOCK, N, tl.num_programs(0) * BLOCK):
-        place = start + tl.arange(0, BLOCK).to(tl.int64)
+    # 64 bits: the last step may lead beyond 2³¹, where 32 would begin again far below zero
+    for start in range(tl.program_id(0).to(tl.int64) * BLOCK, N, tl.num_programs(0) * BLOCK):
+        place = start + tl.arange(0, BLOCK)
         size = tl.abs(tl.load(x + place, mask=place < N, other=0.0))
         sizes = tl.maximum(sizes, tl.where(size < float("inf"), size, 0.0))
     # the bits of floats that are not negative are in their order
