@@ -29,6 +29,7 @@ def main() -> None:
     found = Found(job.level, job.number, job.run.problem)
     record = recording.not_judged(found, "one line\nis enough") if "# fails" in source else None
     record = record or recording.not_judged(found, "").model_copy(update={"stays": "eager"})
+    record = record.model_copy(update={"cut_short": "# long" in source and job.seconds is not None})
     Path(job.result).write_text(record.model_dump_json())
 
 

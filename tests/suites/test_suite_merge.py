@@ -57,6 +57,11 @@ def test_the_newer_of_two_stays_and_both_are_named() -> None:
     assert [(pair.kept, pair.dropped) for pair in replaced] == [(newer, older)]
 
 
+def test_what_was_cut_short_gives_way_to_what_was_not() -> None:
+    whole, cut_short = record(3, 2.5, minute=1), record(3, 3.5, minute=9).model_copy(update={"cut_short": True})
+    assert merged([results(cut_short), results(whole)])[0].problems == (whole,)
+
+
 def test_records_of_two_devices_stand_side_by_side() -> None:
     found, replaced = merged([results(record(1, 3.0)), results(record(1, 5.0), heads=(head(name="H200"),))])
     assert replaced == ()

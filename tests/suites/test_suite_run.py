@@ -168,6 +168,20 @@ def test_no_problem_begins_after_the_time_limit(suite: Invoke) -> None:
     assert len(records()) == 3
 
 
+def test_what_the_time_limit_cut_short_is_done_again_after_the_rest(suite: Invoke) -> None:
+    change("level1/1_first", f"{RELU}# long\n")
+    done = suite("--levels", "1", "--only", "first", "--time-limit", "1h")
+    assert done.exit_code == 0, done.output
+    assert "1_first: eager stays · cut short" in done.stderr
+    assert "cut 1 of them short" in " ".join(done.stdout.split())
+    assert [r.cut_short for r in records()] == [True]
+    assert suite("--levels", "1", "--resume").exit_code == 0
+    assert begun() == ["1_first", "2_second", "10_tenth", "1_first"]
+    assert [r.cut_short for r in records()] == [False, False, False]
+    assert suite("--levels", "1", "--resume").exit_code == 0
+    assert len(begun()) == 4
+
+
 def test_ctrl_c_ends_in_order(suite: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another problem hangs."""
     change("level1/10_tenth", f"{RELU}# hangs\n")

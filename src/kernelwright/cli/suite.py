@@ -48,10 +48,11 @@ def run(
     out: Annotated[
         str | None, typer.Option(help="The results file.  [default: results/SUITE-PLATFORM.json]", metavar="FILE")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the file: skip what it holds.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the file: skip what it holds whole.")] = False,
     again: Annotated[bool, typer.Option("--again", help="With --resume: repeat what could not be judged.")] = False,
     time_limit: Annotated[
-        str | None, typer.Option(help="Begin no further problem after this time.", metavar="9m")
+        str | None,
+        typer.Option(help="Begin no further problem, and no further attempt, after this time.", metavar="9m"),
     ] = None,
     at_once: Annotated[
         int | None,

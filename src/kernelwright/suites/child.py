@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from kernelwright.judge import JudgeSettings, ReferenceFailed
-from kernelwright.schema import ProblemError, Record, RunSettings
+from kernelwright.schema import Budget, ProblemError, Record, Run, RunSettings
 from kernelwright.store import Store
 from kernelwright.suites import recording
 from kernelwright.suites.kernelbench import Found
@@ -32,6 +32,8 @@ class Job(Record):
     run: RunSettings
     judge: JudgeSettings
     unsafe: bool
+    seconds: float | None = None
+    """After which no further attempt begins, whatever the run's budget says."""
     store: str
     """The folder of the store that the run is made in."""
     result: str
@@ -41,12 +43,25 @@ class Job(Record):
 def work(job: Job) -> ProblemRecord:
     """Raises what nobody foresaw."""
     found = Found(job.level, job.number, job.run.problem)
+    settings, seconds = job.run, job.seconds
+    own = settings.budget.seconds
+    if seconds is not None and (own is None or seconds < own):
+        settings = settings.model_copy(update={"budget": settings.budget.model_copy(update={"seconds": seconds})})
     with Store.open(Path(job.store)) as store:
         try:
-            run = start_run(job.run, store, unsafe=job.unsafe, judge=job.judge)
+            run = start_run(settings, store, unsafe=job.unsafe, judge=job.judge)
         except (ReferenceFailed, ProblemError) as error:
             return recording.not_judged(found, str(error))
-        return recording.of_run(found, run, store.attempts(run.id))
+        record = recording.of_run(found, run, store.attempts(run.id))
+        return record.model_copy(update={"cut_short": _cut_short(run, job.run.budget, len(record.attempts))})
+
+
+def _cut_short(run: Run, budget: Budget, attempts: int) -> bool:
+    """Whether its time was up before it had spent its budget."""
+    seconds = run.settings.budget.seconds
+    if seconds is None or seconds == budget.seconds or run.elapsed_seconds < seconds:
+        return False
+    return budget.attempts is None or attempts < budget.attempts
 
 
 def _end_with(parent: int) -> None:

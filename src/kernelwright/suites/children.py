@@ -34,8 +34,12 @@ class Child:
         unsafe: bool,
         threads: int,
         device: str | None = None,
+        seconds: float | None = None,
     ) -> None:
-        """``threads``: how many its compiler may use. ``device``: the one that it sees, as CUDA numbers them."""
+        """``threads``: how many its compiler may use. ``device``: the one that it sees, as CUDA numbers them.
+
+        ``seconds``: after which it begins no further attempt.
+        """
         self.device = device
         self.found = found
         self.in_company = False
@@ -50,6 +54,7 @@ class Child:
             run=run,
             judge=judge,
             unsafe=unsafe,
+            seconds=seconds,
             store=str(folder / "store"),
             result=str(folder / "record.json"),
         )

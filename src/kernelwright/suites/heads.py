@@ -44,9 +44,9 @@ def begin(before: SuiteResults | None, head: Head, sitting: Sitting) -> tuple[Su
 
 
 def to_do(plan: Iterable[Found], before: SuiteResults, *, again: bool) -> list[Found]:
-    """The problems that the file does not hold, or holds by another text; with ``again``, those not judged too."""
-    held = {(r.key, r.digest) for r in before.problems if not (again and r.failure)}
-    return [f for f in plan if ((f.level, f.number, f.problem.name), f.problem.digest) not in held]
+    """What the file does not hold whole, or holds by another text; with ``again``, what could not be judged too."""
+    held = {(r.key, r.digest) for r in before.problems if not (r.cut_short or (again and r.failure))}
+    return [f for f in plan if (f.key, f.problem.digest) not in held]
 
 
 def same(a: Head, b: Head) -> bool:

@@ -32,6 +32,11 @@ class Found:
     def title(self) -> str:
         return f"level{self.level}/{self.problem.name}"
 
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """As its record has it."""
+        return self.level, self.number, self.problem.name
+
 
 def find(
     path: Path, levels: Iterable[int], numbers: tuple[int, int] | None = None, only: Iterable[str] = ()

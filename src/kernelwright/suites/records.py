@@ -167,6 +167,8 @@ class ProblemRecord(Record):
     """``None`` in files of versions that did not count it."""
     failure: str = ""
     """One line, where the problem could not be judged."""
+    cut_short: bool = False
+    """Its sitting's time was up before its budget was: it may have had more attempts."""
 
     @property
     def title(self) -> str:

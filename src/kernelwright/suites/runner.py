@@ -60,7 +60,7 @@ class Work:
     """The ones to spread over, as CUDA numbers them; ``None``: whatever is there."""
     unsafe: bool = False
     time_limit: float | None = None
-    """Seconds after which no further problem begins."""
+    """Seconds after which no further problem begins, and no further attempt of one under way."""
 
 
 def default_at_once(platform: str, devices: int = 1) -> int:
@@ -107,13 +107,17 @@ class Runner:
         """
         again: list[Found] = []
         try:
-            plan = mixed(self.work.plan) if self.work.at_once > 1 else self.work.plan
+            plan = self._new_ones_first(mixed(self.work.plan) if self.work.at_once > 1 else self.work.plan)
             left = self._all(deque(plan), self.work.at_once, again)
             # what failed beside others may have wanted the memory that they had
             return left + self._all(deque(again), 1, None)
         finally:
             self._stop()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _new_ones_first(self, plan: Sequence[Found]) -> list[Found]:
+        cut_short = {record.key for record in self.results.problems if record.cut_short}
+        return sorted(plan, key=lambda found: found.key in cut_short)
 
     def _all(self, queue: deque[Found], at_once: int, again: list[Found] | None) -> list[Found]:
         while True:
@@ -136,7 +140,12 @@ class Runner:
         return [place for load, place in sorted(loads) if load < at_once]
 
     def _late(self) -> bool:
-        return self.work.time_limit is not None and time.monotonic() - self._began >= self.work.time_limit
+        return self._seconds_left == 0.0
+
+    @property
+    def _seconds_left(self) -> float | None:
+        limit = self.work.time_limit
+        return None if limit is None else max(0.0, self._began + limit - time.monotonic())
 
     def _begin(self, found: Found, place: int) -> None:
         if found.failure:
@@ -158,7 +167,16 @@ class Runner:
         self._started += 1
         threads = compile_threads(side_by_side, len(self.work.devices))
         folder, device = self._folder / str(self._started), self.work.devices[place]
-        child = Child(found, run, judge, folder, unsafe=self.work.unsafe, threads=threads, device=device)
+        child = Child(
+            found,
+            run,
+            judge,
+            folder,
+            unsafe=self.work.unsafe,
+            threads=threads,
+            device=device,
+            seconds=self._seconds_left,
+        )
         self._children.append(child)
         beside = [other for other in self._children if other.device == device]
         if len(beside) > 1:

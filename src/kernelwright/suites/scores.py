@@ -101,6 +101,8 @@ class PlaceScore(Record):
     """On one device."""
     spent: Spent | None
     """Of all problems; ``None`` where no record has it."""
+    cut_short: int = 0
+    """Problems that a time limit ended before their budget did."""
 
 
 class SuiteScore(Record):
@@ -180,6 +182,7 @@ def _place(records: Sequence[ProblemRecord], heads: Sequence[Head], against: Seq
         device_share=device / whole if whole else None,
         problems_per_hour=3600 * sum(s.problems for s in sittings) / whole if whole else None,
         spent=_spent(records),
+        cut_short=sum(record.cut_short for record in records),
     )
 
 

@@ -93,6 +93,7 @@ def line(progress: Progress) -> str:
         what = ": ".join(filter(None, (record.winner.author, record.winner.title)))
         gains = [f"{record.speedups[k].median:.2f}× {NAMES[k]}" for k in ("eager", BEST) if k in record.speedups]
         what += f" · {', '.join(gains)}" if gains else ""
+    what += " · cut short" if record.cut_short else ""
     left = f" · about {seconds(progress.seconds_left)} left" if progress.done < progress.of else ""
     return f"[{progress.done}/{progress.of}] {record.title}: {what} · {seconds(record.wall_seconds)}{left}"
 
@@ -112,6 +113,8 @@ def _problems(place: PlaceScore, where: str) -> Sheet:
     if place.spent is not None:
         parts = (f"{seconds(getattr(place.spent, name))} {words}" for name, words in SPENT.items())
         notes += (f"The problems' own time: {', '.join(parts)}.",)
+    if place.cut_short:
+        notes += (f"A time limit cut {place.cut_short} of them short: --resume does these again.",)
     columns = ("problems", "all", "judged", "correct", "won", "of the byte limit", "of the work limit")
     return Sheet(where, columns, tuple(rows), notes)
 
