@@ -19,18 +19,26 @@ SHARED = 227 << 10
 """Bytes of shared memory that a program can have on an H100."""
 
 
-def compiled(module: nn.Module, inputs: list[torch.Tensor], limits: Limits, folder: Path) -> tuple[str, list[str]]:
-    """The file that the author writes, and the PTX of its kernels in the order of their launches."""
+def compiled(
+    module: nn.Module,
+    inputs: list[torch.Tensor],
+    limits: Limits,
+    folder: Path,
+    *,
+    form: str = "ptx",
+    halves: bool = True,
+) -> tuple[str, list[str]]:
+    """The file that the author writes, and the PTX (or another form) of its kernels in the order of their launches."""
     with pytest.MonkeyPatch.context() as patch:
         for template, name, value in limits:
             patch.setattr(template, name, value)
         captured = capture(module, inputs)
-        written = write(Form(captured, captured.graph))
+        written = write(Form(captured, captured.graph), halves=halves)
         assert written is not None
         patch.setenv("TRITON_CACHE_DIR", str(folder / "cache"))
         loaded, texts = load(written.source, folder), list[str]()
         for kernel in [k for k in vars(loaded) if k.endswith("_kernel")]:
-            setattr(loaded, kernel, Recorder(getattr(loaded, kernel), texts))
+            setattr(loaded, kernel, Recorder(getattr(loaded, kernel), texts, form))
         model = loaded.ModelNew()
         model.load_state_dict(module.state_dict())
         with torch.no_grad():
@@ -51,8 +59,8 @@ def load(source: str, folder: Path) -> Any:
 class Recorder:
     """Stands in a kernel's place, and compiles it with the arguments of its launch."""
 
-    def __init__(self, kernel: Any, texts: list[str]) -> None:
-        self.kernel, self.texts = kernel, texts
+    def __init__(self, kernel: Any, texts: list[str], form: str = "ptx") -> None:
+        self.kernel, self.texts, self.form = kernel, texts, form
 
     def __getitem__(self, grid: object) -> Callable[..., None]:
         return self.launch
@@ -70,7 +78,7 @@ class Recorder:
         how = {k: v for k, v in options.items() if k not in names}
         made = triton_compile(ASTSource(self.kernel, signature, constants, aligned), GPUTarget("cuda", 90, 32), how)
         assert made.metadata.shared <= SHARED
-        self.texts.append(made.asm["ptx"])
+        self.texts.append(made.asm[self.form])
 
 
 def triton_compile(source: Any, target: Any, options: dict[str, Any]) -> Any:

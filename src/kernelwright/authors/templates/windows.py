@@ -72,9 +72,8 @@ class Windows:
         down = self.planes * -(-self.rows // rows) if self.alone else -(-self.planes * self.rows // rows)
         return down, -(-self.out[2] // columns)
 
-    def constants(self) -> list[str]:
-        """The kernel's constants as lines of its call."""
-        rows, columns = self.tile
+    def sizes(self) -> list[str]:
+        """Those of planes and windows as lines of a kernel's call."""
         groups = (
             (("D", "H", "W"), self.size),
             (("OD", "OH", "OW"), self.out),
@@ -84,10 +83,12 @@ class Windows:
             (("DD", "DH", "DW"), self.dilation),
         )
         parts = [", ".join(f"{n}={v}" for n, v in zip(names, values, strict=True)) for names, values in groups]
-        return [
-            *(f"{a}, {b}," for a, b in zip(parts[::2], parts[1::2], strict=True)),
-            f"ROWS={rows}, COLUMNS={columns}, ALONE={self.alone}, num_warps=4,",
-        ]
+        return [f"{a}, {b}," for a, b in zip(parts[::2], parts[1::2], strict=True)]
+
+    def constants(self) -> list[str]:
+        """The kernel's constants as lines of its call."""
+        rows, columns = self.tile
+        return [*self.sizes(), f"ROWS={rows}, COLUMNS={columns}, ALONE={self.alone}, num_warps=4,"]
 
 
 def windows_of(graph: Graph, position: int, kernel: Sequence[int], **sizes: Sequence[int]) -> Windows:

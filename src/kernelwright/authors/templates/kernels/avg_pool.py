@@ -18,6 +18,8 @@ def avg_pool_kernel(
     plane, row, column, there = outputs_of_tile(PLANES, OD * OH, ROWS, COLUMNS, ALONE)
     depth, height, across = row // OH * SD - PD, row % OH * SH - PH, column * SW - PW
     corner = plane * (D * H * W) + (depth * H + height) * W + across
+    if SW > 1:  # threads side by side read columns that are: see windows.py
+        corner = tl.max_contiguous(tl.multiple_of(corner, (1, 1)), (1, COLUMNS))
     x = tl.zeros([ROWS, COLUMNS], tl.float32)
     for kd in tl.static_range(KD):
         for kh in tl.static_range(KH):

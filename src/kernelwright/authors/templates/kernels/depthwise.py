@@ -23,6 +23,8 @@ def depthwise_kernel(
     depth, height, across = row // OH * SD - PD, row % OH * SH - PH, column * SW - PW
     # planes of the input and of the output come in the same order, MULTIPLE of these for one of those
     corner = plane // MULTIPLE * (D * H * W) + (depth * H + height) * W + across
+    if SW > 1:  # threads side by side read columns that are: see windows.py
+        corner = tl.max_contiguous(tl.multiple_of(corner, (1, 1)), (1, COLUMNS))
     taps = weight + channel * (KD * KH * KW)
     x = tl.zeros([ROWS, COLUMNS], tl.float32)
     for kd in tl.static_range(KD):

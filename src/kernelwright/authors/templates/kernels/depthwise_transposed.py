@@ -32,7 +32,9 @@ def depthwise_transposed_kernel(
                 across = column + (PW - kw * DW)
                 w = across // SW
                 fits = beside & (across >= 0) & (across % SW == 0) & (w < W)
-                value = tl.load(source + corner + ((d * H + h) * W + w), mask=fits, other=0.0)
+                spot = corner + ((d * H + h) * W + w)
+                spot = tl.max_contiguous(tl.multiple_of(spot, (1, 1)), (1, COLUMNS))
+                value = tl.load(source + spot, mask=fits, other=0.0)
                 x += value * tl.load(taps + ((kd * KH + kh) * KW + kw))
     inside = there & (column < OW)
     place = plane * (OD * OH * OW) + row * OW + column

@@ -2,6 +2,11 @@
 
 A plane is one channel of one image; its rows are those of all its depths. A tile is ROWS × COLUMNS outputs: of one
 plane (ALONE), or, where planes are lower than a tile, of the rows of all planes one after the other.
+
+Threads that lie side by side must read columns that do. Triton lays them along the axis along which it knows
+addresses to follow each other; where columns are read two apart it knows of none, and takes either one, by its
+version. So kernels tell it that they do (``max_contiguous``), and that no address is a multiple of anything
+(``multiple_of``): then it reads one element at a time, and those that do not follow each other are read rightly too.
 """
 
 import triton
