@@ -12,17 +12,19 @@ import torch
 from compiled_kit import compiled
 from torch import nn
 
-from kernelwright.authors.templates import implicit, windows
+from kernelwright.authors.templates import implicit, pointwise, windows
 
 pytest.importorskip("triton")
 
-SMALL = [(windows, "FEWEST_ELEMENTS", 1), (implicit, "FEWEST_ELEMENTS", 1)]
+SMALL = [(windows, "FEWEST_ELEMENTS", 1), (implicit, "FEWEST_ELEMENTS", 1), (pointwise, "FEWEST_ELEMENTS", 1)]
 CASES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "pool, strides": (nn.MaxPool2d(3, 2, 1), (2, 3, 65, 129)),
     "pool, strides and dilation, 3d": (nn.MaxPool3d(3, 2, 1, dilation=3), (1, 2, 16, 32, 128)),
     "mean of windows side by side": (nn.AvgPool2d(11), (2, 3, 99, 1111)),
     "depthwise, strides": (nn.Conv2d(4, 4, 3, stride=2, groups=4), (2, 4, 33, 129)),
     "depthwise, transposed": (nn.ConvTranspose2d(4, 4, 3, stride=2, groups=4), (2, 4, 17, 65)),
+    "one tap, odd planes": (nn.Conv2d(64, 32, 1), (8, 64, 7, 7)),
+    "one tap, even planes": (nn.Conv2d(64, 32, 1), (2, 64, 16, 14)),
     "implicit": (nn.Conv2d(3, 16, 3), (2, 3, 33, 67)),
     "implicit, four taps in a row": (nn.Conv3d(3, 24, 4), (2, 3, 9, 17, 21)),
     "implicit, strides and padding": (nn.Conv2d(8, 64, 3, stride=2, padding=1), (2, 8, 33, 65)),
@@ -35,11 +37,11 @@ def test_lanes_lie_along_memory(name: str, tmp_path: Path) -> None:
     module, size = CASES[name]
     _, texts = compiled(module, [torch.randn(size)], SMALL, tmp_path, form="ttgir", halves=False)
     assert len(texts) == 1
-    lanes = dict(re.findall(r"(#\w+) = #ttg\.blocked<\{.*threadsPerWarp = \[([\d, ]+)\]", texts[0]))
-    at = re.findall(r"tt\.(load|store) %(\w+).*: tensor<(\d+)x(\d+)x!tt\.ptr<f32>, (#\w+)>", texts[0])
-    moved = [(what, int(a), int(b), *map(int, lanes[layout].split(", "))) for _, what, a, b, layout in at]
-    moved = [one for one in moved if "taps" not in one[0]]
+    pairs = r"(#\w+) = #ttg\.blocked<\{sizePerThread = \[(\d+), (\d+)\], threadsPerWarp = \[(\d+), (\d+)\]"
+    side_by_side = {layout: (int(a) * int(c), int(b) * int(d)) for layout, a, b, c, d in re.findall(pairs, texts[0])}
+    moved = re.findall(r"tt\.(?:load|store) %(\w+).*: tensor<(\d+)x(\d+)x!tt\.ptr<f32>, (#\w+)>", texts[0])
+    moved = [(int(a), int(b), side_by_side[layout]) for what, a, b, layout in moved if "taps" not in what]
     assert len(moved) > 1
     axis = 0 if name.startswith("implicit") else 1  # of places that lie side by side
-    for _, *shape, down, across in moved:
-        assert (down, across)[axis] >= min(shape[axis], 16), "a warp reads whole lines, of 16 elements at least"
+    for *shape, warp in moved:
+        assert warp[axis] >= min(shape[axis], 16), "a warp reads whole lines, of 16 elements at least"

@@ -50,6 +50,8 @@ LAYERS: dict[str, tuple[nn.Module, tuple[int, ...], float]] = {
     "half 1d, strides and dilation": (nn.Conv1d(64, 128, 3, stride=3, dilation=4), (8, 64, 50_000), HALF),
     "transposed": (nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1), (8, 64, 128, 128), HALF),
     "transposed 3d": (nn.ConvTranspose3d(32, 64, 3, stride=2, padding=1), (8, 32, 16, 32, 32), HALF),
+    "implicit GEMM": (nn.Conv2d(8, 64, 3), (4, 8, 256, 256), 2 * EXACT),
+    "implicit GEMM, 3d": (nn.Conv3d(3, 16, 3, padding=1), (4, 3, 16, 63, 65), 2 * EXACT),
     "transposed depthwise": (nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1, groups=64), (8, 64, 64, 64), EXACT),
 }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kernelwright.authors.graph.ir import Graph
 
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
-SURE = frozenset({"split products", "half convolutions"})
+SURE = frozenset({"split products", "half convolutions", "threefold convolutions"})
 """Titles of the templates that use faster units of the device than PyTorch does; any other may hold a file back."""
 EXACT = 1e-6
 """Eager's error up to which it can have computed no convolution in tf32, whose rounding unit is 5e-4."""
@@ -133,12 +133,12 @@ def write(
     imports = () if target is Target.TORCH else IMPORTS
     imports = tuple(line for line in imports if "libdevice" not in line or "libdevice." in functions)
     doc = [*(form.doc or ("The reference with kernels from templates.",))]
-    doc += [line for template in used for line in fill(template.says, WIDTH).splitlines()]
+    doc += [line for says in dict.fromkeys(one.says for one in used) for line in fill(says, WIDTH).splitlines()]
     source = print_module(
         form.captured, doc=doc, graph=graph, fold=True, decorator=decorator, imports=imports, functions=functions,
         around=around,
     )  # fmt: skip
-    return Written(source, " and ".join(template.title for template in used), "\n".join(doc), target)
+    return Written(source, " and ".join(dict.fromkeys(one.title for one in used)), "\n".join(doc), target)
 
 
 def _left(graph: "Graph") -> int:

@@ -158,6 +158,7 @@ TEMPLATES = (
         _pointwise(halves=False),
         compiled=False,
     ),
+    # in a module that is compiled whole, layers hand each other channels last: half convolutions leave them so
     Template("implicit-GEMM convolutions", _IMPLICIT, _implicit(bound_by_memory=True), compiled=False),
     Template("half convolutions", _TF32, _wherever(half_layers.find, half_layers.place), tf32=True, compiled=True),
     Template("half convolutions", _TF32, _wherever(convolutions.find, convolutions.place), tf32=True, compiled=False),

@@ -34,6 +34,13 @@ def _softplus(x: str) -> str:
     return f"tl.where({x} > 20.0, {x}, libdevice.log1p(libdevice.exp({x})))"
 
 
+def _mish(x: str) -> str:
+    """tanh(log(1 + e)) is n / (n + 2) with n = e² + 2e and e = exp(x): one exponential, and 1 from 20 on."""
+    e = f"libdevice.exp(tl.minimum({x}, 20.0))"
+    n = f"({e} * ({e} + 2.0))"
+    return f"{x} * tl.div_rn({n}, {n} + 2.0)"
+
+
 def _power(attr: Mapping[str, object], args: Args) -> str:
     x, exponent = args[0], attr["exponent"]
     if exponent == 2:
@@ -70,7 +77,7 @@ EXPRESSIONS: dict[str, Callable[[Mapping[str, object], Args], str]] = {
     "erf": lambda attr, args: f"tl.erf({args[0]})",
     "gelu": _gelu,
     "softplus": lambda attr, args: _softplus(args[0]),
-    "mish": lambda attr, args: f"{args[0]} * libdevice.tanh({_softplus(args[0])})",
+    "mish": lambda attr, args: _mish(args[0]),
     "hardsigmoid": lambda attr, args: _ramp(args[0]),
     "hardswish": lambda attr, args: f"{args[0]} * ({_ramp(args[0])})",
     "power": _power,

@@ -132,10 +132,11 @@ def place(graph: Graph, found: Sequence[Implicit]) -> tuple[Graph, str]:
         x, weight, *bias = graph.nodes[one.node].args
         flat = TensorType((one.outputs, one.products), "float32")
         filters = add(Node("reshape", (at[weight],), attributes(shape=flat.shape), flat))
-        return f"implicit_{number + 1}", (at[x], filters, *(at[a] for a in (*bias, *one.after.operands)))
+        return f"implicit_{first + number}", (at[x], filters, *(at[a] for a in (*bias, *one.after.operands)))
 
+    first = 1 + sum(node.op == "call" and node.attr["function"].startswith("implicit_") for node in graph.nodes)
     placed = with_prepared_calls(graph, [one.after.result for one in found], call)
-    texts = [part for number, one in enumerate(found, start=1) for part in _functions(graph, one, number)]
+    texts = [part for number, one in enumerate(found, start=first) for part in _functions(graph, one, number)]
     return placed, "\n\n\n".join(texts)
 
 

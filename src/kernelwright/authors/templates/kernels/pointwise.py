@@ -28,6 +28,8 @@ def pointwise_kernel(
         inner = start + tl.arange(0, BK)
         fits = (inner < IN)[:, None] & there[None, :]
         spot = base[None, :] + inner[:, None] * PLACES
+        if PLACES % 2 == 1:  # threads side by side read columns that are: see windows.py
+            spot = tl.max_contiguous(tl.multiple_of(spot, (1, 1)), (1, BN))
         v = tl.load(source + spot, mask=fits, other=0.0)
         # PROLOGUE: v becomes what is convolved
         v = tl.where(fits, v, 0.0)
@@ -46,5 +48,7 @@ def pointwise_kernel(
     x *= tl.load(unit + channel, mask=within, other=0.0)[:, None]
     inside = within[:, None] & there[None, :]
     place = (image * (OUT * PLACES) + across)[None, :] + channel[:, None] * PLACES
+    if PLACES % 2 == 1:
+        place = tl.max_contiguous(tl.multiple_of(place, (1, 1)), (1, BN))
     # EPILOGUE: x becomes what is stored
     tl.store(out + place, x, mask=inside)
