@@ -120,6 +120,17 @@ def test_time_that_is_hidden_in_short_blocks_is_found_in_more_of_them():
     assert found > 95
 
 
+def test_who_leaves_no_time_for_more_blocks_is_judged_by_those_there_are():
+    conduct = Conduct(ALLOWANCES["cuda"])
+    blocks(conduct, 1, 8, 2.0)
+    conduct.judge()
+    assert conduct.unsettled
+    conduct.out_of_time = True
+    with pytest.raises(Stopped) as stopped:
+        conduct.judge()
+    assert stopped.value.finding.rule == "clock_disagreement"
+
+
 def test_one_block_on_a_busy_machine_proves_little_and_a_cheat_is_found_in_it_all_the_same():
     busy, cheat = Conduct(), Conduct()
     busy.saw_block(190, stamped=44.0, unstamped=13.0, baseline_per_call=3.4 / 190)  # seen beside other work: 2.4

@@ -66,6 +66,8 @@ class Conduct:
     clock: list[float] = field(default_factory=list[float])
     allowed: list[float] = field(default_factory=list[float])
     """Milliseconds, for each block of ``clock``."""
+    out_of_time: bool = False
+    """There can be no more blocks, though they might have told: who takes the time away gains nothing by it."""
     hand_over: list[float] = field(default_factory=list[float])
     fastest: tuple[float, float] = (math.inf, math.inf)
     """Hand-overs of one output, the candidate's and a baseline's: what other work on the machine does not touch."""
@@ -104,7 +106,8 @@ class Conduct:
 
     @property
     def _enough(self) -> int:
-        return ENOUGH if statistics.median(self.allowed or [0.0]) >= BUSY_MS else ENOUGH_SHORT
+        short = statistics.median(self.allowed or [0.0]) < BUSY_MS
+        return ENOUGH_SHORT if short and not self.out_of_time else ENOUGH
 
     @property
     def unsettled(self) -> bool:

@@ -250,6 +250,7 @@ class Stopwatch:
             patience = PATIENCE if conduct.unsettled else samples.patience(baselines)
             if (samples.tight(baselines) and not conduct.unsettled) or spent > budget * patience:
                 break
+        conduct.out_of_time = conduct.unsettled
         if candidate is not None:
             final = self._final_calls(samples, budget, candidate.looks)
             for _ in range(candidate.looks.final):
