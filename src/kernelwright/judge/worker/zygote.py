@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +20,6 @@ from kernelwright.judge.worker.counters import HardwareCounters
 from kernelwright.judge.worker.processes import Usage, descendants_memory, descendants_usage
 
 WATCH_SECONDS = 0.05
-WATCHING_SHARE = 0.02
-"""Of a core's time, that watching may take: on a machine with hundreds of processes one look at them all takes long."""
 TASKS_PER_PROCESS = 16
 """Threads come to this many for each process that a candidate may have: thread pools have one for each core."""
 
@@ -50,12 +47,9 @@ class Zygote:
         granted = cell.tried(namespaces=self.namespaces)
         self.namespaces, self.seccomp = granted.namespaces, granted.seccomp
         self.control.send({"op": "ready", "pid": os.getpid(), **granted._asdict()})
-        pause = WATCH_SECONDS
         while True:
-            if not self.control.ready(pause if self.cells else None):
-                began = time.thread_time()
+            if not self.control.ready(WATCH_SECONDS if self.cells else None):
                 self.watch()
-                pause = max(WATCH_SECONDS, (time.thread_time() - began) / WATCHING_SHARE)
                 continue
             try:
                 message, fds = self.control.receive()
