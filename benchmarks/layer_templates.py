@@ -8,18 +8,15 @@ events, each call by itself. Errors are norms of the difference to the module in
 
 import argparse
 import copy
-import importlib.util
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.templates.author import Form, write
-from split_products import milliseconds
+from split_products import milliseconds, module_of
 
 IMPLICIT, HALF, THREEFOLD = "implicit-GEMM convolutions", "half convolutions", "threefold convolutions"
 POOLS, DEPTHWISE = "pools", "depthwise convolutions"
@@ -94,14 +91,7 @@ def written(layer: nn.Module, x: torch.Tensor, title: str) -> nn.Module | None:
     file = write(Form(captured, captured.graph), halves=title == HALF, only={title})
     if file is None:
         return None
-    path = Path(tempfile.mkdtemp()) / "written.py"
-    path.write_text(file.source)
-    spec = importlib.util.spec_from_file_location(f"written_{path.parent.name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    model = module.ModelNew()
+    model = module_of(file.source).ModelNew()
     model.load_state_dict(layer.state_dict())
     return model.cuda()
 

@@ -51,7 +51,8 @@ def main() -> int:
         return 2
     import triton
 
-    kernels = loaded()
+    parts = ("import torch\nimport triton\nimport triton.language as tl", definitions("split"), definitions("product"))
+    kernels = module_of("\n\n\n".join((*parts, TF32X3)))
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, Triton {triton.__version__}")
     print("| rows, columns, depth | eager ms | tf32x3 ms | split ms | error: eager | tf32x3 | split |")
     print("|---|---:|---:|---:|---:|---:|---:|")
@@ -67,15 +68,14 @@ def main() -> int:
     return 0
 
 
-def loaded() -> ModuleType:
-    """The kernels as a module with a file, whose source Triton reads."""
-    path = Path(tempfile.mkdtemp()) / "benchmark_kernels.py"
-    parts = ("import torch\nimport triton\nimport triton.language as tl", definitions("split"), definitions("product"))
-    path.write_text("\n\n\n".join((*parts, TF32X3)))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def module_of(source: str) -> ModuleType:
+    """With a file, since Triton reads the source of its kernels."""
+    path = Path(tempfile.mkdtemp()) / "kernels.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(f"kernels_{path.parent.name}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 

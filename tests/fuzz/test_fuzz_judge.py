@@ -1,6 +1,6 @@
 """Random modules through the real judge: honest rewritings pass, mutations of one operator do not.
 
-A hundred of either kind take half a minute; ``make test`` takes the first forty of them.
+A hundred of either kind take half a minute; ``make test`` takes forty.
 
 The judge draws weights and inputs under secret seeds, so the mutations here are those that show under any. Those that
 show on some weights, or on ties, are part of ``benchmarks/fuzz_judge.py``, which takes two thousand of either kind;
@@ -22,7 +22,7 @@ from kernelwright.schema import Candidate, Problem
 RUN = 1
 """The seed: always the same cases, for the same version of hypothesis."""
 EACH = {40: 20, 100: 34}
-"""Of either kind for one module. Opening a module takes as long as ten judgements."""
+"""Of either kind for one module, by how many there are to be. Opening a module takes as long as ten judgements."""
 STEPS = 3
 SEEDS = range(1, 6)
 
