@@ -45,8 +45,10 @@ class Case:
         return cls(module, inputs, limits, capture(module, inputs))
 
 
-def interpreted(folder: Path, cases: Mapping[str, Case], edit: Callable[[str], str] = lambda source: source) -> Answers:
-    """Per case what the kernels and eager compute, and the same in float64.
+def interpreted(
+    folder: Path, cases: Mapping[str, Case], edit: Callable[[str], str] = lambda source: source, *, halves: bool = True
+) -> Answers:
+    """Per case what the kernels and eager compute, and the same in float64. ``halves``: for a reference in tf32.
 
     In a process of its own: Triton reads whether to interpret when a kernel is decorated. libdevice is a library of
     device code: where Triton has the same function, that takes its place. ``edit``: what else becomes of a file.
@@ -57,7 +59,7 @@ def interpreted(folder: Path, cases: Mapping[str, Case], edit: Callable[[str], s
         with pytest.MonkeyPatch.context() as patch:
             for template, name, value in case.limits:
                 patch.setattr(template, name, value)
-            written = write(Form(case.captured, case.captured.graph))
+            written = write(Form(case.captured, case.captured.graph), halves=halves)
         assert written is not None
         source = edit(written.source)
         for name in ("exp", "log"):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.templates import implicit
-from kernelwright.authors.templates.author import Form, write
+from kernelwright.authors.templates.author import Form, Written, write
 from kernelwright.authors.templates.epilogue import Epilogue
 from kernelwright.authors.templates.implicit import PLACES, Implicit
 from kernelwright.authors.templates.windows import Windows
@@ -61,31 +61,41 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Function, tuple[tuple[int, ...],
 ANY = [(implicit, "FEWEST_ELEMENTS", 1)]
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+@pytest.fixture(scope="module", params=[False, True], ids=["exact", "tf32"])
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[bool, Answers]:
+    """Whether in tf32, and what came out."""
     torch.manual_seed(0)
     cases: dict[str, Case] = {}
     for name, (make, function, shapes) in CASES.items():
         inputs = [torch.randn(shape) * torch.exp2(torch.randint(-9, 9, shape).float()) for shape in shapes]
         cases[name] = Case.of(Behind(make(), function), inputs, ANY)
-    return interpreted(tmp_path_factory.mktemp("implicit"), cases, edit=_called)
+    folder = tmp_path_factory.mktemp("implicit")
+    return request.param, interpreted(folder, cases, edit=_called, halves=request.param)
+
+
+ROUNDED = (
+    'tl.inline_asm_elementwise("cvt.rna.tf32.f32 $0, $1;", "=r,r", [x], dtype=tl.float32, is_pure=True, pack=1)',
+    "((x.to(tl.int32, bitcast=True) + 4096) & -8192).to(tl.float32, bitcast=True)",
+)
+"""An instruction that the interpreter lacks, and the same in others."""
 
 
 def _called(source: str) -> str:
-    assert "implicit_1(" in source
-    return source.replace("libdevice.tanh(x)", "(1.0 - 2.0 / (1.0 + tl.exp(2.0 * x)))")
+    assert "implicit_1(" in source and ROUNDED[0] in source
+    return source.replace(*ROUNDED).replace("libdevice.tanh(x)", "(1.0 - 2.0 / (1.0 + tl.exp(2.0 * x)))")
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_patches_times_filters_are_the_convolution(name: str, answers: Answers) -> None:
-    answer, eager, exact = answers[name]
+def test_patches_times_filters_are_the_convolution(name: str, answers: tuple[bool, Answers]) -> None:
+    tf32, (answer, eager, exact) = answers[0], answers[1][name]
     assert answer.shape == eager.shape and answer.dtype is torch.float32 and answer.is_contiguous()
-    assert error(answer, exact) <= 2 * error(eager, exact) + 2 * torch.finfo(torch.float32).eps
+    allowed = 2.0**-11 if tf32 else 2 * error(eager, exact) + 2 * torch.finfo(torch.float32).eps
+    assert error(answer, exact) <= allowed
+    assert not tf32 or error(answer, exact) > 2.0**-18, "operands are rounded"
 
 
-def found(layer: nn.Module, *shape: int, bound_by_memory: bool = False) -> int:
-    graph = capture(Behind(layer, lambda m, x: m.layer(x)), [torch.zeros(shape)]).graph
-    return len(implicit.find(graph, bound_by_memory=bound_by_memory))
+def found(layer: nn.Module, *shape: int) -> int:
+    return len(implicit.find(capture(Behind(layer, lambda m, x: m.layer(x)), [torch.zeros(shape)]).graph))
 
 
 @pytest.mark.parametrize(
@@ -104,23 +114,28 @@ def test_what_is_left_to_others(layer: nn.Module, size: tuple[int, ...]) -> None
     assert found(layer, *size) == 0
 
 
-def test_where_the_reference_is_in_tf32_only_what_memory_bounds() -> None:
-    assert found(nn.Conv2d(8, 64, 3), 1, 8, 256, 256, bound_by_memory=True) == 1
-    assert found(nn.Conv2d(16, 64, 3), 1, 16, 256, 256, bound_by_memory=True) == 0
-    captured = capture(
-        nn.Sequential(nn.Conv2d(8, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3)), [torch.zeros(1, 8, 256, 256)]
-    )
-    written = write(Form(captured, captured.graph))
-    assert written is not None and written.title == "implicit-GEMM convolutions and half convolutions"
+def written_for(module: nn.Module, *shape: int, halves: bool) -> Written:
+    captured = capture(module, [torch.zeros(shape)])
+    written = write(Form(captured, captured.graph), halves=halves)
+    assert written is not None
+    return written
 
 
-def test_short_sums_of_both_kinds_are_one_template_with_kernels_of_their_own() -> None:
+def test_one_product_is_enough_where_the_reference_is_in_tf32() -> None:
+    module = nn.Sequential(nn.Conv2d(8, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3))
+    both = written_for(module, 1, 8, 256, 256, halves=True)
+    assert both.title == "implicit-GEMM convolutions in tf32 and half convolutions"
+    assert "EXACT=False" in both.source and "EXACT=True" not in both.source
+    assert "EXACT=True" in written_for(module, 1, 8, 256, 256, halves=False).source
+
+
+def test_each_convolution_has_a_kernel_of_its_own() -> None:
     module = nn.Sequential(nn.Conv2d(8, 64, 3), nn.ReLU(), nn.Conv2d(64, 8, 3), nn.ReLU(), nn.Conv2d(8, 200, 5))
-    captured = capture(module, [torch.zeros(1, 8, 256, 256)])
-    written = write(Form(captured, captured.graph), halves=False)
-    assert written is not None and written.title == "implicit-GEMM convolutions"
+    written = written_for(module, 1, 8, 256, 256, halves=False)
+    assert written.title == "implicit-GEMM convolutions"
     assert re.findall(r"def (implicit_\d+)\(", written.source) == ["implicit_1", "implicit_2"]
     assert re.findall(r"= (implicit_\d+)\(", written.source) == ["implicit_1", "implicit_2"]
+    assert written.source.count("def nearest(") == 1
 
 
 @given(
@@ -133,18 +148,38 @@ def test_blocks_cover_every_output(
     size = tuple(n + k - 1 for n, k in zip(out, kernel, strict=True))
     ones, none = (1, 1, 1), (0, 0, 0)
     windows = Windows(images * outputs, outputs, size, out, kernel, ones, none, ones)  # type: ignore[arg-type]
-    one = Implicit(1, inputs, outputs, windows, Epilogue(1, (), ()))
-    programs, second = one.grid
-    assert second == images
-    assert programs * PLACES * one.channels >= outputs * out[0] * out[1] * out[2]
-    assert one.channels >= 16 and one.channels & (one.channels - 1) == 0
-    assert one.depth in implicit.DEPTHS
+    for exact in (True, False):
+        one = Implicit(1, inputs, outputs, windows, Epilogue(1, (), ()), exact)
+        programs, second = one.grid
+        assert second == images
+        assert programs * PLACES * one.channels >= outputs * out[0] * out[1] * out[2]
+        assert one.channels >= 16 and one.channels & (one.channels - 1) == 0
+        assert implicit.LONGEST % one.depth == 0
 
 
+@pytest.mark.parametrize("halves", [True, False], ids=["tf32", "exact"])
 @pytest.mark.parametrize("outputs", [16, 64])
-def test_tensor_cores_multiply_and_nothing_is_spilt(outputs: int, tmp_path: Path) -> None:
+def test_tensor_cores_multiply_and_nothing_is_spilt(outputs: int, halves: bool, tmp_path: Path) -> None:
     module, inputs = Behind(nn.Conv2d(8, outputs, 3), lambda m, x: torch.relu(m.layer(x))), [torch.randn(1, 8, 34, 66)]
-    source, (text,) = compiled(module, inputs, ANY, tmp_path, halves=False)
-    assert 'input_precision="tf32x3"' in source
-    assert len(re.findall(r"(wgmma|mma)\S*\.f32\.tf32\.tf32", text)) >= 12
-    assert ".local" not in text
+    _, (text,) = compiled(module, inputs, ANY, tmp_path, halves=halves)
+    assert "cvt.rna.tf32" in text and ".local" not in text
+    assert len(re.findall(r"(wgmma|mma)\S*\.f32\.tf32\.tf32", text)) >= (5 if halves else 15)
+
+
+def test_each_thread_reads_one_place(tmp_path: Path) -> None:
+    """So that what it reads of it, tap after tap, is at offsets that the compiler knows."""
+    module, inputs = Behind(nn.Conv2d(8, 16, 3), lambda m, x: m.layer(x)), [torch.randn(1, 8, 34, 66)]
+    _, (text,) = compiled(module, inputs, ANY, tmp_path, form="ttgir", halves=True)
+    layouts = set(re.findall(r"tt\.load %patches\S*.*, (#\w+)>", text))
+    assert len(layouts) == 1
+    assert re.search(
+        rf"{layouts.pop()} = #ttg.blocked<{{sizePerThread = \[1, 1\], threadsPerWarp = \[32, 1\], "
+        r"warpsPerCTA = \[4, 1\]",
+        text,
+    )
+
+
+def test_long_exact_sums_leave_the_tensor_cores(tmp_path: Path) -> None:
+    module = Behind(nn.Conv2d(28, 16, 3), lambda m, x: m.layer(x))
+    source, _ = compiled(module, [torch.randn(1, 28, 34, 66)], ANY, tmp_path, halves=False)
+    assert "LONGEST=128" in source and "BK=32" in source

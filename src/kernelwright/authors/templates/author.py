@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from kernelwright.authors.graph.ir import Graph
 
 IMPORTS = ("import triton", "import triton.language as tl", "from triton.language.extra import libdevice")
-SURE = frozenset({"split products", "half convolutions", "threefold convolutions"})
+SURE = frozenset(
+    {
+        "split products",
+        "half convolutions",
+        "threefold convolutions",
+        "implicit-GEMM convolutions",
+        "implicit-GEMM convolutions in tf32",
+    }
+)
 """Titles of the templates that use faster units of the device than PyTorch does; any other may hold a file back."""
 EXACT = 1e-6
 """Eager's error up to which it can have computed no convolution in tf32, whose rounding unit is 5e-4."""

@@ -90,10 +90,6 @@ def _pointwise(*, halves: bool) -> Place:
     return placed
 
 
-def _implicit(*, bound_by_memory: bool) -> Place:
-    return _wherever(partial(implicit.find, bound_by_memory=bound_by_memory), implicit.place)
-
-
 def _recurrences(graph: Graph, choose: Choose) -> Placed | None:
     del choose
     graph = unrolled.rolled(graph)
@@ -114,10 +110,6 @@ def _reductions(graph: Graph, choose: Choose) -> Placed | None:
     return reductions.place(graph, found) if found else None
 
 
-_IMPLICIT = (
-    "Convolutions with few products in a sum as one product over patches of the input as it lies (implicit GEMM), with "
-    "what follows in the same kernel: three tf32 products for one (tf32x3), as exactly as float32's."
-)
 _TF32 = (
     "Convolutions in float16, channels last, with powers of two that keep everything in range: PyTorch computes "
     "them in tf32, which has the same 11 significant bits."
@@ -159,10 +151,22 @@ TEMPLATES = (
         compiled=False,
     ),
     # in a module that is compiled whole, layers hand each other channels last: half convolutions leave them so
-    Template("implicit-GEMM convolutions", _IMPLICIT, _implicit(bound_by_memory=True), compiled=False),
+    Template(
+        "implicit-GEMM convolutions in tf32",
+        "Convolutions with few products in a sum as one product over patches of the input as it lies (implicit GEMM), "
+        "with what follows in the same kernel: in tf32, as PyTorch computes them.",
+        _wherever(partial(implicit.find, exact=False), implicit.place),
+        tf32=True,
+        compiled=False,
+    ),
     Template("half convolutions", _TF32, _wherever(half_layers.find, half_layers.place), tf32=True, compiled=True),
     Template("half convolutions", _TF32, _wherever(convolutions.find, convolutions.place), tf32=True, compiled=False),
-    Template("implicit-GEMM convolutions", _IMPLICIT, _implicit(bound_by_memory=False)),
+    Template(
+        "implicit-GEMM convolutions",
+        "Convolutions with few products in a sum as one product over patches of the input as it lies (implicit GEMM), "
+        "with what follows in the same kernel: three tf32 products for one, as exactly as float32's.",
+        _wherever(implicit.find, implicit.place),
+    ),
     Template(
         "threefold convolutions",
         "Convolutions over three times as many channels, for the leading and the following bits of the input: in "
