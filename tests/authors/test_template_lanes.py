@@ -45,3 +45,22 @@ def test_lanes_lie_along_memory(name: str, tmp_path: Path) -> None:
     axis = 0 if name.startswith("implicit") else 1  # of places that lie side by side
     for *shape, warp in moved:
         assert warp[axis] >= min(shape[axis], 16), "a warp reads whole lines, of 16 elements at least"
+
+
+FEW_ROWS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "depthwise, 3d": (nn.Conv3d(16, 16, (3, 3, 5), padding=1, groups=16), (2, 16, 17, 30, 33)),
+    "pool, 3d, planes share tiles": (nn.MaxPool3d(3, 2, 1), (2, 8, 34, 32, 30)),
+    "pool, 3d, tiles of one plane": (nn.MaxPool3d(3, 2, 1, dilation=3), (2, 8, 64, 64, 64)),
+    "mean, 3d": (nn.AvgPool3d(3, 2, 1, ceil_mode=True, count_include_pad=False), (2, 8, 34, 32, 30)),
+    "depthwise, transposed, 3d": (nn.ConvTranspose3d(4, 4, 3, stride=2, groups=4, padding=1), (2, 4, 17, 33, 35)),
+    "implicit, padding": (nn.Conv3d(3, 24, 4, padding=1), (2, 3, 9, 17, 21)),
+}
+
+
+@pytest.mark.parametrize("name", FEW_ROWS)
+def test_no_two_rows_share_a_register(name: str, tmp_path: Path) -> None:
+    """ptxas 12.8 miscompiles arithmetic of packed 16-bit integers (kernels/windows.py)."""
+    module, size = FEW_ROWS[name]
+    _, texts = compiled(module, [torch.randn(size)], SMALL, tmp_path, halves=False)
+    assert texts
+    assert not re.findall(r"\S+16x2\b.*", "".join(texts))

@@ -7,6 +7,10 @@ Threads that lie side by side must read columns that do. Triton lays them along 
 addresses to follow each other; where columns are read two apart it knows of none, and takes either one, by its
 version. So kernels tell it that they do (``max_contiguous``), and that no address is a multiple of anything
 (``multiple_of``): then it reads one element at a time, and those that do not follow each other are read rightly too.
+
+Rows are what is left after a subtraction, not remainders: of a remainder LLVM knows how few bits hold it, and computes
+in 16 bits with two rows in one register. ptxas 12.8, which Triton 3.6 brings, miscompiles that: where it makes the
+result of an ``add.s16x2`` a second time instead of keeping it, it adds zero (``VIADD.16x2 R0, R0, 0x0`` for ``-1``).
 """
 
 import triton
@@ -21,12 +25,14 @@ def outputs_of_tile(
     column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
     if ALONE:
         down: tl.constexpr = (PLANE_ROWS + ROWS - 1) // ROWS
-        plane = (tl.program_id(0) // down).to(tl.int64)
-        row = (tl.program_id(0) % down) * ROWS + tl.arange(0, ROWS)[:, None]
+        plane = tl.program_id(0) // down
+        row = tl.program_id(0) * ROWS - plane * (down * ROWS) + tl.arange(0, ROWS)[:, None]
+        plane = plane.to(tl.int64)
         there = row < PLANE_ROWS
     else:
         every = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
         there = every < PLANES * PLANE_ROWS
-        plane = tl.minimum(every // PLANE_ROWS, PLANES - 1).to(tl.int64)
-        row = every % PLANE_ROWS
+        plane = tl.minimum(every // PLANE_ROWS, PLANES - 1)
+        row = every - plane * PLANE_ROWS
+        plane = plane.to(tl.int64)
     return plane, row, column, there
