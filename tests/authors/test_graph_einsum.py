@@ -97,3 +97,25 @@ def test_other_sums_stay_as_they_are_written(equation: str) -> None:
     made = build(print_module(captured, doc=["A test."]))
     torch.testing.assert_close(made(*inputs), Other()(*inputs))
     assert cost_of(captured.graph, MACHINE) > 0
+
+
+class Ordered(nn.Module):
+    """As torch.einsum lowers a sum of three where opt_einsum is installed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(5, 6))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.ops.aten.einsum.default("ab,bc,cd->ad", [x, self.weight, y], path=[1, 2, 0, 1])
+
+
+def test_the_order_of_a_sum_of_three_is_not_part_of_it() -> None:
+    torch.manual_seed(0)
+    module, inputs = Ordered(), [torch.randn(4, 5), torch.randn(6, 7)]
+    captured = capture(module, inputs)
+    assert [node.op for node in captured.graph.nodes].count("einsum") == 1
+    made = build(print_module(captured, doc=["A test."]))
+    made.load_state_dict(module.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(made(*inputs), module(*inputs))

@@ -12,7 +12,7 @@ import torch
 from compiled_kit import compiled
 from torch import nn
 
-from kernelwright.authors.templates import implicit, pointwise, windows
+from kernelwright.authors.templates import implicit, pointwise, products, windows
 
 pytest.importorskip("triton")
 
@@ -64,3 +64,39 @@ def test_no_two_rows_share_a_register(name: str, tmp_path: Path) -> None:
     _, texts = compiled(module, [torch.randn(size)], SMALL, tmp_path, halves=False)
     assert texts
     assert not re.findall(r"\S+16x2\b.*", "".join(texts))
+
+
+ROWS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "groups of channels, shared by programs": (nn.Sequential(nn.GELU(), nn.GroupNorm(8, 64)), (128, 64, 258, 258)),
+    "groups of channels, kept whole": (nn.Sequential(nn.GELU(), nn.GroupNorm(32, 64)), (128, 64, 126, 126)),
+    "layers, in parts": (nn.LayerNorm((64, 256, 256)), (16, 64, 256, 256)),
+    "layers, kept whole": (nn.LayerNorm(1024), (4096, 1024)),
+    "shared by programs": (nn.Softmax(1), (4096, 393216)),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_are_not_laid_out_again(name: str, tmp_path: Path) -> None:
+    """What one thread stores into shared memory is statistics: not a block, and no block for each of its elements."""
+    module, size = ROWS[name]
+    captured, texts = compiled(module, [torch.zeros(1).expand(size)], [], tmp_path, halves=False)
+    assert "reduction_1" in captured and texts
+    for text in texts:
+        assert len(re.findall(r"st\.shared", text)) < 64
+
+
+def test_columns_that_no_wide_load_divides_are_read_side_by_side(tmp_path: Path) -> None:
+    """Their parts are filled up, and read in blocks whose threads lie along the columns."""
+    module, inputs = Product(), [torch.randn(300, 173), torch.randn(173, 201)]
+    _, texts = compiled(module, inputs, [(products, "FEWEST_FLOPS", 1)], tmp_path, form="ttgir", halves=False)
+    (text,) = (text for text in texts if "product_1_kernel" in text)
+    blocked = dict(re.findall(r"(#\w+) = #ttg\.blocked<\{sizePerThread = \[(\d+, \d+)\]", text))
+    copied = re.findall(r"async_copy_global_to_local %\w*b[hl]\w*.*tensor<\d+x\d+x!tt\.ptr<f16>, (#\w+)>", text)
+    copied += re.findall(r"tt\.load %b[hl]\w*.*tensor<\d+x\d+x!tt\.ptr<f16>, (#\w+)>", text)
+    assert len(copied) >= 2
+    assert {blocked[layout] for layout in copied} == {"1, 8"}
+
+
+class Product(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x @ y

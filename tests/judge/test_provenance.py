@@ -59,6 +59,9 @@ def honest(k):
         "weights packed once": with_packed_weights,
         "second of two outputs": lambda x: (x * 2, k(x, torch.empty_like(x))),
         "normalised afterwards": lambda x: nn.functional.layer_norm(k(x, torch.empty_like(x)), (SIDE,)),
+        "twice, and normalised afterwards": lambda x: nn.functional.layer_norm(
+            k(k(x, torch.empty_like(x)) * 3, torch.empty_like(x)) * 5, (SIDE,)
+        ),
     }
 
 

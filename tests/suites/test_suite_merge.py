@@ -62,6 +62,13 @@ def test_what_was_cut_short_gives_way_to_what_was_not() -> None:
     assert merged([results(cut_short), results(whole)])[0].problems == (whole,)
 
 
+def test_what_could_not_be_judged_gives_way_to_what_could() -> None:
+    judged, failed = record(3, 2.5, minute=1), record(3, 1.0, minute=9).model_copy(update={"failure": "no memory"})
+    assert merged([results(failed), results(judged)])[0].problems == (judged,)
+    short = judged.model_copy(update={"cut_short": True})
+    assert merged([results(failed), results(short)])[0].problems == (short,)
+
+
 def test_records_of_two_devices_stand_side_by_side() -> None:
     found, replaced = merged([results(record(1, 3.0)), results(record(1, 5.0), heads=(head(name="H200"),))])
     assert replaced == ()

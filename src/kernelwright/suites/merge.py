@@ -10,7 +10,8 @@ from kernelwright.suites.records import Head, Place, ProblemRecord, Sitting, Sui
 
 @dataclass(frozen=True)
 class Replaced:
-    """A problem that two files hold from the same place: the newer record stays, and of two one that is whole."""
+    """A problem that two files hold from the same place: the newer record stays, but for one that was not judged, or
+    not to the end, where the other was."""
 
     kept: ProblemRecord
     dropped: ProblemRecord
@@ -76,5 +77,5 @@ def _must_agree(heads: Sequence[Head]) -> None:
             raise SuiteError(f"these results were made with other settings ({difference}), {why}: score them apart")
 
 
-def _age(record: ProblemRecord) -> tuple[bool, str, str]:
-    return not record.cut_short, record.finished, record.model_dump_json()
+def _age(record: ProblemRecord) -> tuple[bool, bool, str, str]:
+    return not record.failure, not record.cut_short, record.finished, record.model_dump_json()

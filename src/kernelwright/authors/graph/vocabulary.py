@@ -144,10 +144,11 @@ def _matmul(low: Lowering, node: FxNode, a: Bound) -> int:
     return low.make("matvec" if low.type(right).rank == 1 else "matmul", a["self"], right)
 
 
-def _einsum(low: Lowering, node: FxNode, a: Bound) -> int | None:
-    """A sum over the last axis of the first and the first axis of the second of two tensors is a product."""
-    if a["path"] is not None:
-        return None
+def _einsum(low: Lowering, node: FxNode, a: Bound) -> int:
+    """A sum over the last axis of the first and the first axis of the second of two tensors is a product.
+
+    The ``path`` that opt_einsum found is an order to multiply in, and left out: who computes the sum finds it again.
+    """
     equation = str(Equation.parse(a["equation"]))
     sides, _, result = equation.partition("->")
     left, _, right = sides.partition(",")

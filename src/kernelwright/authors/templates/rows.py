@@ -68,10 +68,15 @@ class Rows:
                 refined[axis : axis + 1] = [refined[axis] // size, size]
         if any(n not in (1, whole) for n, whole in zip(refined, self._all, strict=True)):
             return None
-        used, terms = self._terms(refined, ("outer[:, None]", "r[None, :]", "inner[:, None]"))
+        variables = ("outer[:, None]", "r[None, :]", "inner[:, None]")
+        used, terms = self._terms(refined, variables)
         lanes, along = used[0] or used[2], used[1]
         mask = ("inside" if lanes else "r_inside[None, :]") if along else "row_inside[:, None]"
-        return f"tl.load({pointer} + {' + '.join(terms)}, mask={mask}, other=0.0)" if terms else f"tl.load({pointer})"
+        place = " + ".join(terms)
+        if along and not any(variable in place.split(" + ") for variable in variables):
+            # threads are to lie along the row, as for what is read beside it: see kernels/windows.py
+            place = f"tl.max_contiguous(tl.multiple_of({place}, (1, 1)), (1, BLOCK))"
+        return f"tl.load({pointer} + {place}, mask={mask}, other=0.0)" if terms else f"tl.load({pointer})"
 
     def reads_of_rows(self, shape: Sequence[int], pointer: str) -> str | None:
         """The load of one value for each row, by the shape of an operand with ones in place of the row's axes."""

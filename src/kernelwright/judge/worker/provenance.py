@@ -250,13 +250,18 @@ def _fingerprint(tensor: torch.Tensor) -> int:
 
 
 def _spoil(tensor: torch.Tensor) -> bool:
-    """Other values, finite and of the same size, in the whole storage; ``False`` for what is not floating point."""
+    """Other values, finite and of the same size, in the whole storage; ``False`` for what is not floating point.
+
+    In other places too, each time in others: a normalisation takes away a shift and a factor, and twice a negative one
+    is positive.
+    """
     if not tensor.is_floating_point():
         return False
     content = _bytes(tensor)
     usable = content.numel() - content.numel() % tensor.element_size()
     values = content[:usable].view(tensor.dtype)
     values.nan_to_num_(0.0, 0.0, 0.0).mul_(-1.5).add_(0.5)
+    values.copy_(values.roll(values.numel() // 3 + 1))
     return True
 
 

@@ -19,8 +19,10 @@ def product_kernel(
     row = (first + within % height) * BM + tl.arange(0, BM)
     column = (within // height) * BN + tl.arange(0, BN)
     inner = tl.arange(0, BK)
-    a = (row % M)[:, None] * a_row + inner[None, :] * a_inner
-    b = (column % N)[None, :] * b_column + inner[:, None] * b_inner
+    # What lies by columns is filled up to a width that wide loads divide. Wrapped around there, addresses still follow
+    # each other for Triton; around an odd N they would not, and threads would lie along the summed axis.
+    a = (row % (a_inner if a_row == 1 else M))[:, None] * a_row + inner[None, :] * a_inner
+    b = (column % (b_inner if b_column == 1 else N))[None, :] * b_column + inner[:, None] * b_inner
     a_high, a_low = a_high + batch * a_batch, a_low + batch * a_batch
     b_high, b_low = b_high + batch * b_batch, b_low + batch * b_batch
     x = tl.zeros([BM, BN], tl.float32)

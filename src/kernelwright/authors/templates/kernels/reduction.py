@@ -83,6 +83,9 @@ def shared_kernel(
         b = tl.load(own + OUTER * PARTS, mask=there, other=0.0, cache_modifier=".cg")
         seen = tl.minimum(tl.maximum(LENGTH - each * BLOCK, 0), BLOCK).to(tl.float32)[None, :]
         a, b = joined_statistics(a, b, seen, LENGTH)
+        # There is one lane. As numbers they fit any layout; as a vector Triton 3.6 lays them out as the few statistics
+        # lie, and stores each for every element of the block into shared memory to lay it out again.
+        a, b = tl.sum(a, 0) + tl.zeros([LANES], tl.float32), tl.sum(b, 0) + tl.zeros([LANES], tl.float32)
         v = a + b + tl.load(x_pointer + spot, mask=row_inside, other=0.0)  # MIDDLE
         y = x - v[:, None]  # EPILOGUE
         tl.store(out + place, y, mask=inside)
@@ -206,6 +209,8 @@ def applied_kernel(
     spot = outer * INNER + inner
     base = (outer * (LENGTH * INNER) + inner)[:, None]
     a, b = joined_parts(parts, spot, row_inside, OUTER * INNER, LENGTH, PART, PARTS, WIDE)
+    if LANES == 1:  # as numbers: see shared_kernel
+        a, b = tl.sum(a, 0) + tl.zeros([LANES], tl.float32), tl.sum(b, 0) + tl.zeros([LANES], tl.float32)
     v = a + b + tl.load(x_pointer + spot, mask=row_inside, other=0.0)  # MIDDLE
     column = tl.arange(0, BLOCK)
     count = tl.minimum(LENGTH - part * PART, PART)
