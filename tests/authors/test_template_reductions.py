@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from math import prod
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -226,7 +227,8 @@ def test_operands_are_read_where_they_broadcast(
     offset = load.removeprefix("tl.load(p").removesuffix(")").split(", mask")[0].removeprefix(" + ") or "0"
     for k, name in enumerate(("outer[:, None]", "r[None, :]", "inner[:, None]")):
         offset = offset.replace(name, f"grid[{k}]")
-    found = torch.as_tensor(eval(offset, {"grid": grid})).expand(grid[0].shape)
+    hints = SimpleNamespace(max_contiguous=lambda x, _: x, multiple_of=lambda x, _: x)
+    found = torch.as_tensor(eval(offset, {"grid": grid, "tl": hints, "BLOCK": 1})).expand(grid[0].shape)
     assert torch.equal(found.reshape(whole), operand.expand(whole))
 
 

@@ -1,6 +1,7 @@
 """What the judge believes of a candidate's time stamps."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from kernelwright.judge.conduct import ALLOWANCES, ENOUGH_SHORT, Conduct
 from kernelwright.judge.findings import Stopped
+from kernelwright.judge.timing import VOUCHED
 
 times = st.floats(0.01, 100.0)
 
@@ -118,6 +120,20 @@ def test_time_that_is_hidden_in_short_blocks_is_found_in_more_of_them():
             found += 1
             assert "ms a block more than a baseline's in 32 blocks" in stopped.finding.feedback
     assert found > 95
+
+
+def test_of_a_built_in_author_bits_beside_the_stamps_are_no_matter_and_a_call_that_nobody_waited_for_is():
+    vouched = replace(ALLOWANCES["cuda"], share=VOUCHED.hidden)
+    stranger, slow, left = Conduct(ALLOWANCES["cuda"]), Conduct(vouched), Conduct(vouched)
+    for _ in range(12):
+        stranger.saw_block(4, 4.0, 0.4 + 1.7, 0.1)
+        slow.saw_block(4, 4.0, 0.4 + 1.7, 0.1)
+        left.saw_block(4, 0.1, 0.4 + 4.0, 0.1)
+    slow.judge()
+    for cheat in (stranger, left):
+        with pytest.raises(Stopped) as stopped:
+            cheat.judge()
+        assert stopped.value.finding.rule == "clock_disagreement"
 
 
 def test_who_leaves_no_time_for_more_blocks_is_judged_by_those_there_are():

@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 from kernelwright.judge.gate import DeviceGate
+from kernelwright.schema import Status
 from kernelwright.suites import recording
 from kernelwright.suites.child import Job
 from kernelwright.suites.kernelbench import Found
+from kernelwright.suites.records import AttemptShort
 
 
 def main() -> None:
@@ -30,6 +32,9 @@ def main() -> None:
     record = recording.not_judged(found, "one line\nis enough") if "# fails" in source else None
     record = record or recording.not_judged(found, "").model_copy(update={"stays": "eager"})
     record = record.model_copy(update={"cut_short": "# long" in source and job.seconds is not None})
+    if "# crowded" in source and Path("begun.txt").read_text().count(job.run.problem.name) == 1:
+        lacks = AttemptShort(number=1, author="rewriter", status=Status.OUT_OF_MEMORY)
+        record = record.model_copy(update={"attempts": (lacks,)})
     Path(job.result).write_text(record.model_dump_json())
 
 

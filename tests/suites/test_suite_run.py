@@ -158,6 +158,22 @@ def test_what_failed_beside_others_is_tried_once_more_alone(suite: Invoke) -> No
     assert [r.failure != "" for r in records()] == [False, False, True]
 
 
+def test_a_candidate_that_found_no_memory_beside_others_is_tried_once_more_alone(suite: Invoke) -> None:
+    change("level1/10_tenth", f"{RELU}# crowded\n")
+    done = suite("--levels", "1", "--at-once", "2")
+    assert done.exit_code == 0, done.output
+    assert begun().count("10_tenth") == 2 and begun()[-1] == "10_tenth"
+    assert "10_tenth: eager stays · cut short (to be tried again, alone)" in done.stderr
+    assert [(r.cut_short, r.lacked_memory) for r in records()] == [(False, False)] * 3
+
+
+def test_alone_the_want_of_memory_is_the_candidates_own(suite: Invoke) -> None:
+    change("level1/10_tenth", f"{RELU}# crowded\n")
+    assert suite("--levels", "1", "--only", "tenth").exit_code == 0
+    assert begun() == ["10_tenth"]
+    assert [(r.cut_short, r.lacked_memory) for r in records()] == [(False, True)]
+
+
 def test_no_problem_begins_after_the_time_limit(suite: Invoke) -> None:
     done = suite("--levels", "1", "--time-limit", "0.05s")
     assert done.exit_code == 0, done.output

@@ -16,8 +16,6 @@ from kernelwright.schema import Status
 
 CLOCK_SHARE = 0.05
 """How much of a block's stamped time may pass outside the stamps, beyond what passes there for a baseline."""
-
-
 HAND_OVER_SHARE = 0.5
 """How much of a call's time the hand-over of its output may take, beyond a baseline's hand-over."""
 HAND_OVER_NOISE = 0.5
@@ -46,6 +44,8 @@ class Allowance:
     """As a share of a baseline's unstamped time: on a CPU memory is given back there."""
     per_call_ms: float = 0.0
     """For each call, milliseconds: what recording the stamps themselves costs."""
+    share: float = CLOCK_SHARE
+    """Of the block's stamped time."""
 
 
 ALLOWANCES = {"cpu": Allowance(), "cuda": Allowance(0.25, 0.15, 0.004), "mps": Allowance(per_call_ms=0.5)}
@@ -80,7 +80,7 @@ class Conduct:
         """A block of the candidate, and a baseline's unstamped time per call in the same round; milliseconds."""
         baseline = calls * max(0.0, baseline_per_call)
         noise = self.allowance.noise * baseline + self.allowance.per_call_ms * calls
-        allowed = self.allowance.per_block_ms + CLOCK_SHARE * stamped + noise
+        allowed = self.allowance.per_block_ms + self.allowance.share * stamped + noise
         self.clock.append((unstamped - baseline) / allowed)
         self.allowed.append(allowed)
 

@@ -22,19 +22,19 @@ from typing import Any
 
 from kernelwright.judge.gate import Visitor
 
-LINGER_SECONDS = 0.2
-"""How long the device is kept after a benchmark: the next one usually follows at once, and whoever lets go in between
-stands behind everybody else again."""
+LINGER_SECONDS = 0.04
+"""How long the device is kept after a benchmark: the next one often follows at once, and whoever lets go in between
+stands behind everybody else again. With five times as long, most of what max-autotune kept two H200 for was this."""
 SHORT_SECONDS = 0.1
 """What compiles for less than this (its kernel is in a cache) keeps the device: coming in again may take longer. It is
 taken to be as short as the compiling before: a thousand kernels of one suite's autotuning, most of which took half a
 second, kept the device idle for a tenth of its time."""
 BENCHMARKS = ("benchmark_gpu", "benchmark_gpu_with_cuda_graph", "benchmark_cpu")
 """The benchmarker's methods that run something."""
-LONG_SECONDS = 0.25
-"""What takes longer than this is called once more instead of benchmarked. TorchInductor calls everything seven times at
-least, however long it takes, and some of what ``max-autotune`` tries takes seconds where the best takes milliseconds:
-one problem of KernelBench kept an H200 for five minutes (torch 2.11)."""
+LONG_SECONDS = 0.02
+"""What takes longer than this is called once more instead of benchmarked, which is exact enough by then. TorchInductor
+calls everything seven times at least, however long it takes, and some of what ``max-autotune`` tries takes seconds
+where the best takes milliseconds: one problem of KernelBench kept an H200 for five minutes (torch 2.11)."""
 TRITON_COMPILES = "_do_compile"
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from kernelwright.judge import statistics
-from kernelwright.judge.conduct import Allowance, Conduct
+from kernelwright.judge.conduct import CLOCK_SHARE, Allowance, Conduct
 from kernelwright.judge.correctness import DrawPlan, random_change
 from kernelwright.judge.feedback import from_error
 from kernelwright.judge.findings import stop
@@ -56,12 +56,15 @@ class Looks:
     calls: int
     """The candidate's calls before those, as far as ``FINAL_SHARE`` allows it: who answers rightly up to some call and
     cheats from there on must begin that late to stay unseen."""
+    hidden: float = CLOCK_SHARE
+    """Of a block's stamped time, how much may pass outside the stamps."""
 
 
 STRANGERS = Looks(first=6, later=0.2, final=4, calls=200)
-VOUCHED = Looks(first=2, later=0.1, final=1, calls=0)
+VOUCHED = Looks(first=2, later=0.1, final=1, calls=0, hidden=0.5)
 """For built-in authors. What a compiler gets wrong in a timed call (a race, a graph that reads what is gone) it gets
-wrong in any of them; cheating is not looked for."""
+wrong in any of them; cheating is not looked for. Nor is time hidden in bits: a call that nobody waited for would leave
+out all of it, while on a GPU whose memory others fill, a block was seen to take 1.7 ms of 30 beside its stamps."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,9 @@ class Stopwatch:
         most = {subject.name: self._calibrate(subject) for subject in subjects}
         calls = dict(most)
         samples = Samples({subject.name: [] for subject in subjects}, calls)
-        conduct = Conduct(self.allowance)
+        conduct = Conduct(
+            self.allowance if candidate is None else replace(self.allowance, share=candidate.looks.hidden)
+        )
         while samples.rounds < MAX_ROUNDS:
             self._random.shuffle(subjects)
             blocks: dict[str, Block] = {}

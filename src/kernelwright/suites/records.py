@@ -4,6 +4,7 @@ Documented field by field in docs/suites.md. A file can be carried to another ma
 again: it holds the winner's source.
 """
 
+from textwrap import shorten
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -23,6 +24,8 @@ from kernelwright.schema import (
 SUITE_SCHEMA = "kernelwright.suite/1"
 BEST = "best"
 """What a speed-up against the fastest baseline is filed under, beside the names of single baselines."""
+LONGEST_REASON = 160
+"""Letters of why a problem could not be judged, where it is shown among others."""
 
 
 class SuiteSettings(Record):
@@ -168,7 +171,22 @@ class ProblemRecord(Record):
     failure: str = ""
     """One line, where the problem could not be judged."""
     cut_short: bool = False
-    """Its sitting's time was up before its budget was: it may have had more attempts."""
+    """Its sitting's time was up before its budget was, or an attempt found no memory beside other problems: more may
+    come of it."""
+
+    @property
+    def outcome(self) -> str:
+        """In a few words: what the user ends with, or why nobody knows."""
+        if self.failure:
+            return f"not judged: {shorten(self.failure, LONGEST_REASON, placeholder=' …')}"
+        if self.winner is None:
+            return f"{self.stays} stays"
+        return ": ".join(filter(None, (self.winner.author, self.winner.title)))
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether an attempt failed for want of memory."""
+        return any(attempt.status is Status.OUT_OF_MEMORY for attempt in self.attempts)
 
     @property
     def title(self) -> str:

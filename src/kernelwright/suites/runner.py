@@ -186,9 +186,12 @@ class Runner:
     def _take(self, child: Child, again: list[Found] | None, queued: int) -> None:
         self._children.remove(child)
         record = child.record()
-        once_more = again is not None and bool(record.failure) and child.in_company
+        crowded = child.in_company and record.lacked_memory
+        once_more = again is not None and (crowded or (child.in_company and bool(record.failure)))
         if again is not None and once_more:
             again.append(child.found)
+        if crowded:
+            record = record.model_copy(update={"cut_short": True})
         with uninterrupted():
             self._keep(child.keep(record, self._store), queued, once_more=once_more)
 

@@ -230,19 +230,11 @@ def _holding_back(records: Iterable[ProblemRecord]) -> tuple[HoldsBack, ...]:
         HoldsBack(
             problem=s.record.title,
             speedup=s.kept,
-            winner=_winner(s.record),
+            winner=s.record.outcome,
             limit_share=limit_shares(s.record).larger,
         )
         for s in found[:HOLDING_BACK]
     )
-
-
-def _winner(record: ProblemRecord) -> str:
-    if record.failure:
-        return f"not judged: {record.failure}"
-    if record.winner is None:
-        return f"{record.stays} stays"
-    return ": ".join(filter(None, (record.winner.author, record.winner.title)))
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -85,15 +85,10 @@ def renderables(score: SuiteScore) -> "list[RenderableType]":
 def line(progress: Progress) -> str:
     """``[3/50] level1/19_ReLU: rewriter: … · 2.00× eager, 1.20× the best · 41 s · 12 min left``."""
     record = progress.record
-    if record.failure:
-        what = f"not judged: {record.failure}" + (" (to be tried again, alone)" if progress.again else "")
-    elif record.winner is None:
-        what = f"{record.stays} stays"
-    else:
-        what = ": ".join(filter(None, (record.winner.author, record.winner.title)))
-        gains = [f"{record.speedups[k].median:.2f}× {NAMES[k]}" for k in ("eager", BEST) if k in record.speedups]
-        what += f" · {', '.join(gains)}" if gains else ""
+    gains = [f"{record.speedups[k].median:.2f}× {NAMES[k]}" for k in ("eager", BEST) if k in record.speedups]
+    what = record.outcome + (f" · {', '.join(gains)}" if gains and record.winner is not None else "")
     what += " · cut short" if record.cut_short else ""
+    what += " (to be tried again, alone)" if progress.again else ""
     left = f" · about {seconds(progress.seconds_left)} left" if progress.done < progress.of else ""
     return f"[{progress.done}/{progress.of}] {record.title}: {what} · {seconds(record.wall_seconds)}{left}"
 
