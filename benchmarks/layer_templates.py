@@ -18,28 +18,29 @@ from kernelwright.authors.graph.capture import capture
 from kernelwright.authors.templates.author import Form, write
 from split_products import milliseconds, module_of
 
-IMPLICIT, HALF, THREEFOLD = "implicit-GEMM convolutions", "half convolutions", "threefold convolutions"
+IMPLICIT, TF32 = "implicit-GEMM convolutions", "implicit-GEMM convolutions in tf32"
+HALF, THREEFOLD = "half convolutions", "threefold convolutions"
 POOLS, DEPTHWISE = "pools", "depthwise convolutions"
 LAYERS: dict[str, tuple[nn.Module, tuple[int, ...], tuple[str, ...]]] = {
     "8 to 64 channels, 3 x 3, Mish": (
         nn.Sequential(nn.Conv2d(8, 64, 3), nn.Mish()),
         (128, 8, 256, 256),
-        (IMPLICIT, HALF, THREEFOLD),
+        (IMPLICIT, TF32, HALF, THREEFOLD),
     ),
     "16 to 64 channels, 3 x 3, Tanh": (
         nn.Sequential(nn.Conv2d(16, 64, 3), nn.Tanh()),
         (64, 16, 256, 256),
-        (IMPLICIT, HALF, THREEFOLD),
+        (IMPLICIT, TF32, HALF, THREEFOLD),
     ),
     "3 to 16 channels, 3 x 3 x 3, ReLU": (
         nn.Sequential(nn.Conv3d(3, 16, 3), nn.ReLU()),
         (128, 3, 16, 64, 64),
-        (IMPLICIT, HALF, THREEFOLD),
+        (IMPLICIT, TF32, HALF, THREEFOLD),
     ),
     "3 to 64 channels, 7 x 7, strides": (
         nn.Sequential(nn.Conv2d(3, 64, 7, stride=2, padding=3), nn.ReLU()),
         (64, 3, 224, 224),
-        (IMPLICIT, HALF, THREEFOLD),
+        (IMPLICIT, TF32, HALF, THREEFOLD),
     ),
     "largest of 3 x 3 x 3, dilated, strides": (
         nn.MaxPool3d(3, stride=2, padding=1, dilation=3),
@@ -88,7 +89,7 @@ def compare(name: str, layer: nn.Module, x: torch.Tensor, titles: tuple[str, ...
 def written(layer: nn.Module, x: torch.Tensor, title: str) -> nn.Module | None:
     """The layer as the author writes it with this template alone; ``None`` where that does not fit."""
     captured = capture(copy.deepcopy(layer).cpu(), [torch.empty(x.shape)])
-    file = write(Form(captured, captured.graph), halves=title == HALF, only={title})
+    file = write(Form(captured, captured.graph), halves=title in (TF32, HALF), only={title})
     if file is None:
         return None
     model = module_of(file.source).ModelNew()
