@@ -9,6 +9,7 @@ from torch import nn
 
 from kernelwright import problems
 from kernelwright.authors import get, replaying
+from kernelwright.authors.author import AuthorError
 from kernelwright.authors.replaying import REPLAYED
 from kernelwright.authors.templates import convolutions, products, scans
 from kernelwright.authors.templates.author import SURE
@@ -151,3 +152,16 @@ def test_where_there_are_no_others_the_sure_templates_were_alone_before() -> Non
 
 def test_the_sure_templates_are_in_the_catalogue() -> None:
     assert {template.title for template in TEMPLATES} > SURE
+
+
+class Noisy(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.randn(4, 4)
+
+
+def test_what_stood_in_the_way_once_is_not_tried_again() -> None:
+    of = task(problems.from_module(Noisy(), [torch.randn(4, 4)]), "cuda")
+    author = get("rewriter+templates")
+    with pytest.raises(AuthorError, match="draws random numbers"):
+        author.propose(of, [])
+    assert author.propose(of, attempts("rewriter+templates", None, verdict=FAILED)) is None

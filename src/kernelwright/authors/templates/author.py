@@ -67,12 +67,13 @@ class TemplatesAuthor:
 
     def propose(self, task: Task, history: Sequence[Attempt]) -> Candidate | None:
         """The next way to call it. Raises ``AuthorError`` where the module cannot be captured as a graph."""
-        refused = any(attempt.candidate is None for attempt in history)
+        if any(attempt.candidate is None for attempt in history):
+            return None
         wanted = task.platform == "cuda" and task.target in (None, Target.TRITON)
         halves = task.eager_error is None or task.eager_error > EXACT
         replays = not (wanted and history) or copies_little(self.start(task).graph)
         way = next_way(history, replays=replays, halves=halves)
-        written = self._write(task, way) if wanted and not refused and way is not None else None
+        written = self._write(task, way) if wanted and way is not None else None
         if way is None or written is None or task.target not in (None, written.target):
             return None
         how = ("only " * way.sure + written.title, "compiled" * self.compiled, REPLAYED * way.replayed)
