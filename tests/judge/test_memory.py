@@ -1,6 +1,7 @@
 """Memory of a shared device: who does not fit waits, whoever holds some ends, and nobody waits for ever."""
 
 import multiprocessing
+import os
 import threading
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 
 from kernelwright.judge import memory
 from kernelwright.judge.gate import OpenGate
-from kernelwright.judge.memory import Memory
+from kernelwright.judge.memory import Memory, Sizes, Ticket
 from kernelwright.judge.reference import draws
 
 
@@ -26,7 +27,7 @@ def _hold(folder: Path, nbytes: int, held: "multiprocessing.synchronize.Event") 
 
 
 def test_what_fits_does_not_wait(device: Memory) -> None:
-    tickets = [device.take(n) for n in (400, 500)]
+    tickets = [device.take(n) for n in (400, 400)]
     assert sorted(device._held("taken")) == sorted(path.name for path in device._folder.glob("taken-*"))
     assert not list(device._folder.glob("waiting-*"))
     for ticket in tickets:
@@ -45,6 +46,46 @@ def test_more_than_there_is_goes_alone(device: Memory) -> None:
     ticket.close()
     thread.join(10)
     assert later[0] >= freed
+
+
+class NoRoom(Exception):
+    lacks_memory = True
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_whose_size_cannot_be_found_out_beside_others_is_measured_without_them(tmp_path: Path, others: bool) -> None:
+    """And then gets what it wants, not all there is."""
+    device = Memory(tmp_path, 100 << 30)
+    other = device.take(70 << 30)
+    if not others:
+        other.close()
+    asked: list[float] = []
+
+    def measure() -> Sizes:
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            raise NoRoom
+        return Sizes(10, 10, 20)
+
+    got: list[Ticket] = []
+    thread = threading.Thread(target=lambda: got.append(device.admit(measure)))
+    thread.start()
+    time.sleep(0.6)
+    assert len(asked) == (1 if others else 2)
+    freed = time.monotonic()
+    other.close()
+    thread.join(10)
+    assert len(got) == 1 and (asked[1] >= freed) == others
+    assert device._held("taken") == [f"taken-{memory.wanted(Sizes(10, 10, 20))}-{os.getpid()}"]
+
+
+def test_what_is_wrong_with_a_problem_is_no_matter_of_memory(device: Memory) -> None:
+    def measure() -> Sizes:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        device.admit(measure)
+    assert not device._held("taken") and not device._held("waiting")
 
 
 def test_a_holder_that_is_killed_lets_go(tmp_path: Path, device: Memory) -> None:
@@ -112,8 +153,8 @@ def test_what_a_device_lacks_memory_for_is_no_work_for_the_host(
 
 
 def test_small_problems_want_what_their_processes_take() -> None:
-    assert memory.wanted(0, 0, 0) == memory.PROCESSES
+    assert memory.wanted(Sizes(0, 0, 0)) == memory.PROCESSES
     gibibyte = 1 << 30
-    elementwise = memory.wanted(6 * gibibyte, 6 * gibibyte, 12 * gibibyte)
+    elementwise = memory.wanted(Sizes(6 * gibibyte, 6 * gibibyte, 12 * gibibyte))
     assert elementwise == memory.PROCESSES + 78 * gibibyte
-    assert memory.wanted(6 * gibibyte, 6 * gibibyte, 18 * gibibyte) == elementwise + 18 * gibibyte
+    assert memory.wanted(Sizes(6 * gibibyte, 6 * gibibyte, 18 * gibibyte)) == elementwise + 18 * gibibyte

@@ -8,12 +8,14 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
-SHARE = 0.9
-"""Of the device's memory, for all problems together: contexts and kernels take some too."""
+SHARE = 0.8
+"""Of the device's memory, for all problems together: contexts and kernels take some too (0.5 GB for each of some thirty
+processes on an H200), and the one call by which a problem's size is found out."""
 POLL_SECONDS = 0.2
 PROCESSES = 3 << 30
 """Bytes that a problem's processes take however small its tensors are: three contexts with their kernels, and what
@@ -22,15 +24,23 @@ PATIENCE = 60.0
 """Seconds after which nobody who came later goes first any more, however little they want."""
 
 
-def wanted(input_bytes: int, output_bytes: int, peak_bytes: int) -> int:
-    """Bytes that judging takes, mostly. ``peak_bytes``: of one call of the reference, inputs and outputs included.
+class Sizes(NamedTuple):
+    """Bytes of a problem's inputs and outputs, and the most that one call of its reference held, those included."""
+
+    inputs: int
+    outputs: int
+    peak: int
+
+
+def wanted(sizes: Sizes) -> int:
+    """Bytes that judging takes, mostly.
 
     Inputs are held by the reference and the candidate, once more by a CUDA graph, and in float64 while the right answer
     is made; outputs by the reference in their own precision, by a CUDA graph, and twice in float64 while the yardstick
     is made, and twice by the candidate, which hands a copy over; what lies in between by a CUDA graph, and in float64.
     """
-    between = max(0, peak_bytes - input_bytes - output_bytes)
-    return PROCESSES + 5 * input_bytes + 8 * output_bytes + 3 * between
+    between = max(0, sizes.peak - sizes.inputs - sizes.outputs)
+    return PROCESSES + 5 * sizes.inputs + 8 * sizes.outputs + 3 * between
 
 
 def lacks_memory(error: BaseException | None) -> bool:
@@ -64,6 +74,28 @@ class Memory:
         self._folder = folder / "memory"
         self._total = int(SHARE * total)
         self._folder.mkdir(parents=True, exist_ok=True)
+
+    def admit(
+        self, measure: Callable[[], Sizes], waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> Ticket:
+        """Wait for what a problem wants. ``measure`` calls its reference, ``waiting`` is entered while others are
+        waited for.
+
+        Raises what ``measure`` raises; where that ``lacks_memory`` it is asked once more while nobody else has any.
+        """
+        try:
+            sizes = measure()
+        except Exception as error:
+            if not getattr(error, "lacks_memory", False):
+                raise
+            with waiting():
+                everything = self.take(self._total)
+            try:
+                sizes = measure()
+            finally:
+                everything.close()
+        with waiting():
+            return self.take(wanted(sizes))
 
     def take(self, nbytes: int) -> Ticket:
         """Wait until there is so much, or nobody else has any."""

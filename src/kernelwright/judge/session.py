@@ -26,7 +26,7 @@ from kernelwright.judge.gate import gate_at
 from kernelwright.judge.interpreter import NOTE, interpreted
 from kernelwright.judge.isolation import NoSandbox, choose
 from kernelwright.judge.lending import can_lend
-from kernelwright.judge.memory import Memory, Ticket, wanted
+from kernelwright.judge.memory import Memory, Sizes, Ticket
 from kernelwright.judge.metal import watch_for
 from kernelwright.judge.nursery import Nursery, Worker
 from kernelwright.judge.origin import Origin, origin
@@ -369,10 +369,12 @@ class JudgeSession:
         """Where others use the device too: wait until the memory for this problem is free."""
         if self.settings.gate is None or self.platform.name != "cuda":
             return
-        sizes = self._reference.ask("sizes", seed=self._seed + 1)
-        with self._gate.waiting():
-            memory = Memory(Path(self.settings.gate), total)
-            self._ticket = memory.take(wanted(sizes["inputs"], sizes["outputs"], sizes["peak"]))
+
+        def measure() -> Sizes:
+            sizes = self._reference.ask("sizes", seed=self._seed + 1)
+            return Sizes(sizes["inputs"], sizes["outputs"], sizes["peak"])
+
+        self._ticket = Memory(Path(self.settings.gate), total).admit(measure, self._gate.waiting)
 
     def _stress_kinds(self, draw: DrawPlan) -> tuple[str, ...]:
         """By the operators of the reference; every basic kind where they cannot be watched."""

@@ -24,10 +24,12 @@ def baseline_cache() -> str:
 class ReferenceFailed(RuntimeError):
     """The reference itself cannot be built, run or reached: no candidate can be judged. One line."""
 
-    def __init__(self, message: str, *, lost: bool = False):
+    def __init__(self, message: str, *, lost: bool = False, lacks_memory: bool = False):
         super().__init__(message)
         self.lost = lost
         """The process is gone or does not answer: it must be replaced."""
+        self.lacks_memory = lacks_memory
+        """The device had no memory left for it."""
 
 
 SHARED_THROUGHOUT = frozenset({"sizes", "forget", "try", "relations", "labels", "operators", "stress_kinds", "costs"})
@@ -106,7 +108,7 @@ class Reference:
         except ChannelClosed:
             raise ReferenceFailed(f"its process ended (during {op}): {self._last_words()}", lost=True) from None
         if "error" in reply:
-            raise ReferenceFailed(str(reply["error"]))
+            raise ReferenceFailed(str(reply["error"]), lacks_memory=bool(reply.get("lacks_memory")))
         return reply, out
 
     def _received(self, timeout: float) -> tuple[dict[str, Any], list[int]]:

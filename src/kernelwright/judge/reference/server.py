@@ -79,7 +79,8 @@ class Server:
             try:
                 reply, out = self._gated(message, fds) if message["gated"] else self._handled(message, fds)
             except Exception as error:  # the problem's own code may raise anything
-                reply, out = {"error": one_line(error), "traceback": traceback.format_exc(limit=-8)[-8000:]}, ()
+                trace = traceback.format_exc(limit=-8)[-8000:]
+                reply, out = {"error": one_line(error), "traceback": trace, "lacks_memory": lacks_memory(error)}, ()
             for fd in fds:
                 os.close(fd)
             self.channel.send(reply, out)
