@@ -274,6 +274,6 @@ def test_what_is_timed_on_fits_side_by_side(monkeypatch, room, draws):
     settings = JudgeSettings(timing_budget=0.2, baselines=("eager",), unsafe=True)
     with JudgeSession(problem(), platforms.get("cpu"), settings) as session:
         verdict = judge(session, HONEST)
+        assert verdict.status is not Status.MISMATCH, verdict.feedback
         assert session._stopwatch is not None
         assert len(session._stopwatch.plan) == draws
-    assert verdict.status is Status.CORRECT, verdict.feedback
