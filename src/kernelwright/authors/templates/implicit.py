@@ -33,8 +33,8 @@ LONGEST = 128
 PLACES = 128
 """Of a program."""
 WARPS = 4
-MOST_CHANNELS = {True: 32, False: 64}
-"""Of a program, where sums are exact and where they are not: those have two accumulators."""
+MOST_CHANNELS, MOST_CHANNELS_EXACT = 64, 32
+"""Of a program: exact sums have two accumulators."""
 REGISTERS = 128
 """Of a thread at most, in tf32: four programs share a multiprocessor then, and one waits while another computes."""
 
@@ -63,7 +63,8 @@ class Implicit:
     @property
     def channels(self) -> int:
         """Of a program."""
-        return max(16, min(MOST_CHANNELS[self.exact], power_of_two(self.outputs)))
+        most = MOST_CHANNELS_EXACT if self.exact else MOST_CHANNELS
+        return max(16, min(most, power_of_two(self.outputs)))
 
     @property
     def depth(self) -> int:
