@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from suite_kit import head, record, results, sitting
 
 from kernelwright.schema import Budget, Precision
-from kernelwright.suites import file
+from kernelwright.suites import file, heads
 from kernelwright.suites.kernelbench import SuiteError
 from kernelwright.suites.merge import merged
 from kernelwright.suites.records import Head, SuiteResults
@@ -106,6 +106,18 @@ def test_other_settings_from_one_place_are_taken() -> None:
     found, _ = merged([results(record(1, 3.0)), results(record(2, 3.0), heads=(head(budget=Budget(attempts=5)),))])
     assert len(found.heads) == 2
     assert {r.head for r in found.problems} == {0, 1}
+
+
+def test_a_merged_file_is_gone_on_with_in_any_of_its_settings_and_in_no_other() -> None:
+    five, nine = (head(budget=Budget(attempts=n)) for n in (5, 9))
+    both, _ = merged([results(record(1, 3.0)), results(record(2, 3.0), heads=(five,))])
+    begun, place = heads.begin(both, five, sitting(3))
+    assert begun.heads[place].settings == five.settings and len(begun.heads) == 2
+    assert len(begun.heads[place].sittings) == len(both.heads[place].sittings) + 1
+    assert begun.problems == both.problems
+    for other, said in ((nine, "budget"), (head(torch="2.13.0"), "2.13.0")):
+        with pytest.raises(SuiteError, match=said):
+            heads.begin(both, other, sitting(3))
 
 
 def test_a_file_is_read_back_and_what_is_none_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -30,11 +30,14 @@ def head_here(settings: SuiteSettings, platform: Platform) -> Head:
 def begin(before: SuiteResults | None, head: Head, sitting: Sitting) -> tuple[SuiteResults, int]:
     """The file to go on with, and the place of the head that this sitting belongs to.
 
-    Raises ``SuiteError`` where ``before`` was made with other settings or elsewhere.
+    Raises ``SuiteError`` where ``before`` was made elsewhere, or with other settings alone: a merged file may have
+    several, and is gone on with in any of them.
     """
     heads = list(before.heads) if before is not None else []
-    for other in heads:
-        if (difference := differs(other, head)) is not None:
+    found = [(other, difference) for other in heads if (difference := differs(other, head)) is not None]
+    known = len(found) < len(heads)
+    for other, difference in found:
+        if not known or other.place != head.place:
             raise SuiteError(f"the results there were made {difference}: give this run another --out, and merge")
     place = next((k for k, other in enumerate(heads) if same(other, head)), len(heads))
     if place == len(heads):
