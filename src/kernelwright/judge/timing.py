@@ -64,7 +64,7 @@ STRANGERS = Looks(first=6, later=0.2, final=4, calls=200)
 VOUCHED = Looks(first=2, later=0.1, final=1, calls=0, hidden=0.5)
 """For built-in authors. What a compiler gets wrong in a timed call (a race, a graph that reads what is gone) it gets
 wrong in any of them; cheating is not looked for. Nor is time hidden in bits: a call that nobody waited for would leave
-out all of it, while on a GPU whose memory others fill, a block was seen to take 1.7 ms of 30 beside its stamps."""
+out all of it, while beside nine other problems a block of 30 ms was seen to take 1.7 ms more than its stamps say."""
 
 
 @dataclass(frozen=True)
