@@ -24,7 +24,8 @@ from kernelwright.judge.gate import Visitor
 
 LINGER_SECONDS = 0.04
 """How long the device is kept after a benchmark: the next one often follows at once, and whoever lets go in between
-stands behind everybody else again. With five times as long, almost half of what max-autotune kept two H200 for was this."""
+stands behind everybody else again. With five times as long, this was almost half of what max-autotune kept two H200
+for."""
 SHORT_SECONDS = 0.1
 """What compiles for less than this (its kernel is in a cache) keeps the device: coming in again may take longer. It is
 taken to be as short as the compiling before: a thousand kernels of one suite's autotuning, most of which took half a
