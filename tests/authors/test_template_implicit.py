@@ -180,6 +180,10 @@ def test_each_thread_reads_one_place(tmp_path: Path) -> None:
 
 
 def test_long_exact_sums_leave_the_tensor_cores(tmp_path: Path) -> None:
-    module = Behind(nn.Conv2d(28, 16, 3), lambda m, x: m.layer(x))
-    source, _ = compiled(module, [torch.randn(1, 28, 34, 66)], ANY, tmp_path, halves=False)
-    assert "LONGEST=128" in source and "BK=32" in source
+    """252 products do so once: one addition more for each output of a thread."""
+    module, inputs = Behind(nn.Conv2d(28, 16, 3), lambda m, x: m.layer(x)), [torch.randn(1, 28, 34, 66)]
+    additions: list[int] = []
+    for longest in (implicit.LONGEST, 512):
+        _, (text,) = compiled(module, inputs, [*ANY, (implicit, "LONGEST", longest)], tmp_path, halves=False)
+        additions.append(len(re.findall(r"\tadd(?:\.rn)?\.f32", text)))
+    assert additions[0] - additions[1] == PLACES * 16 // (32 * implicit.WARPS)

@@ -187,7 +187,7 @@ class Runner:
         self._children.remove(child)
         record = child.record()
         crowded = child.in_company and record.lacked_memory
-        once_more = again is not None and (crowded or (child.in_company and bool(record.failure)))
+        once_more = again is not None and (crowded or bool(child.in_company and record.failure))
         if again is not None and once_more:
             again.append(child.found)
         if crowded:
