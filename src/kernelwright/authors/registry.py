@@ -36,7 +36,7 @@ CHEAPEST_FIRST = ("rewriter", "inductor", "rewriter+inductor")
 """The order in which the built-in Authors are asked: a small budget should see algebra before compilers."""
 ON_CUDA = ("rewriter+templates", "rewriter+templates+inductor", "rewriter", "inductor", "rewriter+inductor")
 """The order there. Templates win most often, so they are asked first: by the records of 50 problems of KernelBench on
-an H200, six attempts in this order would have lost 0.2 % against the eight that were made, in the order of cost 1.3 %."""
+an H200, six attempts in this order would have lost 0.2 % against the eight that were made, by cost 1.3 %."""
 
 
 @dataclass(frozen=True, slots=True)
